@@ -34,10 +34,10 @@ type Snapshot struct {
 	FinishedAt time.Time // the moment the snapshot speaks of
 	Images     []Image   // one per name, in no particular order
 	Evidence   Evidence
-	Walks      int // walks from the first page to the last
-	Pages      int // pages read by all walks
-	Seams      int // seams between pages that did not match
-	Duplicates int // names that were met again outside a seam
+	Walks      int   // walks from the first page to the last
+	Pages      int   // pages read by all walks
+	Seams      int   // seams between pages that did not match
+	Duplicates int   // names that were met again outside a seam
 	TotalCount int64 // what the registry said last; -1 when it said nothing usable
 	Rejected   []Rejection
 }
