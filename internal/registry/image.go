@@ -54,3 +54,6 @@ func shape(raw string) string {
 	}
 	return string(b)
 }
+
+// MaxPullCount is the largest count that is believed. A larger one is absurd: nine resets of it would overflow the sums.
+const MaxPullCount = 1_000_000_000_000_000_000

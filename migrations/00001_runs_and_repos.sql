@@ -1,0 +1,140 @@
+-- Runs, repos and what every run found in every repo. All times are UTC moments; the program is the only writer.
+
+-- +goose Up
+CREATE SCHEMA syncer;
+COMMENT ON SCHEMA syncer IS 'Base tables of syncer. Their form may change with any version; read the views in schema reporting instead.';
+
+CREATE TABLE syncer.runs (
+    run_id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind           text NOT NULL CHECK (kind IN ('sync', 'backfill', 'import')),
+    shard          text NOT NULL,
+    status         text NOT NULL CHECK (status IN ('running', 'ok', 'partial', 'failed', 'aborted')),
+    started_at     timestamptz NOT NULL,
+    finished_at    timestamptz,
+    repos_ok       bigint NOT NULL DEFAULT 0,
+    repos_failed   bigint NOT NULL DEFAULT 0,
+    repos_held     bigint NOT NULL DEFAULT 0,
+    images_seen    bigint NOT NULL DEFAULT 0,
+    images_new     bigint NOT NULL DEFAULT 0,
+    images_changed bigint NOT NULL DEFAULT 0,
+    images_missing bigint NOT NULL DEFAULT 0,
+    history_rows   bigint NOT NULL DEFAULT 0,
+    requests       bigint NOT NULL DEFAULT 0,
+    retries        bigint NOT NULL DEFAULT 0,
+    error          text,
+    version        text NOT NULL
+);
+-- The next run looks for dead ones; there are never more than a few.
+CREATE INDEX runs_running ON syncer.runs (run_id) WHERE status = 'running';
+COMMENT ON TABLE syncer.runs IS 'One row a run. While a run lives it holds an advisory lock on its id; a running row without that lock died.';
+COMMENT ON COLUMN syncer.runs.run_id IS 'Increasing number of the run.';
+COMMENT ON COLUMN syncer.runs.kind IS 'What the run was for: sync, backfill or import.';
+COMMENT ON COLUMN syncer.runs.shard IS 'Shard as index/count; 0/1 is everything.';
+COMMENT ON COLUMN syncer.runs.status IS 'running, ok, partial, failed, or aborted when a later run found it dead.';
+COMMENT ON COLUMN syncer.runs.started_at IS 'When the run began.';
+COMMENT ON COLUMN syncer.runs.finished_at IS 'When the run ended; NULL while it runs.';
+COMMENT ON COLUMN syncer.runs.repos_ok IS 'Repos whose list was read and written, drifting ones included.';
+COMMENT ON COLUMN syncer.runs.repos_failed IS 'Repos that could not be read or written.';
+COMMENT ON COLUMN syncer.runs.repos_held IS 'Repos whose vanished images were held back as doubtful.';
+COMMENT ON COLUMN syncer.runs.images_seen IS 'Images in the lists that were read.';
+COMMENT ON COLUMN syncer.runs.images_new IS 'Images seen for the first time.';
+COMMENT ON COLUMN syncer.runs.images_changed IS 'Known images of which anything was written.';
+COMMENT ON COLUMN syncer.runs.images_missing IS 'Images newly marked missing.';
+COMMENT ON COLUMN syncer.runs.history_rows IS 'Rows added to the history.';
+COMMENT ON COLUMN syncer.runs.requests IS 'HTTP requests sent, retries included.';
+COMMENT ON COLUMN syncer.runs.retries IS 'Requests that repeated a failed one.';
+COMMENT ON COLUMN syncer.runs.error IS 'Why the run is not ok; NULL when it is.';
+COMMENT ON COLUMN syncer.runs.version IS 'Version of the program.';
+
+CREATE TABLE syncer.repos (
+    repo_id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY CHECK (repo_id < 2147483648),
+    source            text COLLATE "C" NOT NULL,
+    name              text COLLATE "C" NOT NULL,
+    project_id        text NOT NULL DEFAULT '',
+    claimed_by        bigint,
+    next_image        bigint NOT NULL DEFAULT 1 CHECK (next_image <= 4294967296),
+    images            bigint NOT NULL DEFAULT 0,
+    pull_count        bigint NOT NULL DEFAULT 0,
+    first_seen_at     timestamptz,
+    last_look_at      timestamptz,
+    last_complete_at  timestamptz,
+    last_attempt_at   timestamptz,
+    last_status       text CHECK (last_status IN ('ok', 'drifting', 'held', 'failed', 'locked')),
+    last_error        text,
+    absence           smallint NOT NULL DEFAULT 0,
+    gone_at           timestamptz,
+    UNIQUE (source, name)
+) WITH (fillfactor = 70); -- every look writes the row: room for HOT updates
+COMMENT ON TABLE syncer.repos IS 'One row a repo. The row lock of a repo orders everything that is written about it.';
+COMMENT ON COLUMN syncer.repos.repo_id IS 'Surrogate key; the upper half of its images'' ids.';
+COMMENT ON COLUMN syncer.repos.source IS 'Configured source that the repo is read from.';
+COMMENT ON COLUMN syncer.repos.name IS 'Repo name, unique within its source.';
+COMMENT ON COLUMN syncer.repos.project_id IS 'Project the repo was last read with; empty for the account''s default project.';
+COMMENT ON COLUMN syncer.repos.claimed_by IS 'Run that reads the repo now; void once that run''s lock is gone.';
+COMMENT ON COLUMN syncer.repos.next_image IS 'Number of the next new image.';
+COMMENT ON COLUMN syncer.repos.images IS 'Images that are not deleted.';
+COMMENT ON COLUMN syncer.repos.pull_count IS 'Sum of the last counts of these images.';
+COMMENT ON COLUMN syncer.repos.first_seen_at IS 'First look that read the list; NULL when none has.';
+COMMENT ON COLUMN syncer.repos.last_look_at IS 'Last look that read the list, complete or not. Images without a time of their own were seen then.';
+COMMENT ON COLUMN syncer.repos.last_complete_at IS 'Last look that proves absence: complete and not held.';
+COMMENT ON COLUMN syncer.repos.last_attempt_at IS 'Last time a run tried the repo.';
+COMMENT ON COLUMN syncer.repos.last_status IS 'Outcome of that try.';
+COMMENT ON COLUMN syncer.repos.last_error IS 'Reason of that outcome when it is not ok.';
+COMMENT ON COLUMN syncer.repos.absence IS 'Evidence that the repo itself is gone: 2 for each complete listing without it, cleared by a look.';
+COMMENT ON COLUMN syncer.repos.gone_at IS 'When that evidence reached 4.';
+
+CREATE TABLE syncer.repo_syncs (
+    run_id         bigint NOT NULL,
+    repo_id        bigint NOT NULL,
+    started_at     timestamptz NOT NULL,
+    finished_at    timestamptz NOT NULL,
+    status         text NOT NULL CHECK (status IN ('ok', 'drifting', 'held', 'failed', 'locked')),
+    complete       boolean NOT NULL,
+    pages          integer NOT NULL,
+    walks          integer NOT NULL,
+    total_count    bigint,
+    images_seen    bigint NOT NULL,
+    images_new     bigint NOT NULL,
+    images_changed bigint NOT NULL,
+    images_missing bigint NOT NULL,
+    rows_rejected  bigint NOT NULL,
+    error          text
+) PARTITION BY RANGE (finished_at);
+CREATE INDEX repo_syncs_run ON syncer.repo_syncs (run_id);
+CREATE INDEX repo_syncs_repo ON syncer.repo_syncs (repo_id, finished_at);
+COMMENT ON TABLE syncer.repo_syncs IS 'What every run found in every repo it tried. Partitioned by month of finished_at (UTC).';
+COMMENT ON COLUMN syncer.repo_syncs.run_id IS 'The run.';
+COMMENT ON COLUMN syncer.repo_syncs.repo_id IS 'The repo.';
+COMMENT ON COLUMN syncer.repo_syncs.started_at IS 'When the repo''s first request was sent.';
+COMMENT ON COLUMN syncer.repo_syncs.finished_at IS 'The moment its snapshot speaks of; for a repo that was not read, when that was known.';
+COMMENT ON COLUMN syncer.repo_syncs.status IS 'ok, drifting, held, failed or locked.';
+COMMENT ON COLUMN syncer.repo_syncs.complete IS 'Whether the read proves that an image it lacks was absent.';
+COMMENT ON COLUMN syncer.repo_syncs.pages IS 'Pages read by all walks.';
+COMMENT ON COLUMN syncer.repo_syncs.walks IS 'Walks over the list.';
+COMMENT ON COLUMN syncer.repo_syncs.total_count IS 'TotalCount as the API said last; NULL when it said nothing usable.';
+COMMENT ON COLUMN syncer.repo_syncs.images_seen IS 'Distinct images read.';
+COMMENT ON COLUMN syncer.repo_syncs.images_new IS 'Images seen for the first time.';
+COMMENT ON COLUMN syncer.repo_syncs.images_changed IS 'Known images of which anything was written.';
+COMMENT ON COLUMN syncer.repo_syncs.images_missing IS 'Images newly marked missing.';
+COMMENT ON COLUMN syncer.repo_syncs.rows_rejected IS 'Rows of the API that could not be used, or only in part.';
+COMMENT ON COLUMN syncer.repo_syncs.error IS 'Reason of a status that is not ok.';
+
+CREATE TABLE syncer.repo_days (
+    repo_id        bigint NOT NULL,
+    day            date NOT NULL,
+    looks          integer NOT NULL,
+    complete_looks integer NOT NULL,
+    images         bigint NOT NULL,
+    pulls          bigint NOT NULL,
+    PRIMARY KEY (repo_id, day)
+) WITH (fillfactor = 70);
+COMMENT ON TABLE syncer.repo_days IS 'Roll-up of a repo''s UTC days: how often it was looked at and what was pulled. Kept for ever.';
+COMMENT ON COLUMN syncer.repo_days.repo_id IS 'The repo.';
+COMMENT ON COLUMN syncer.repo_days.day IS 'UTC day.';
+COMMENT ON COLUMN syncer.repo_days.looks IS 'Looks that read the list, complete or not.';
+COMMENT ON COLUMN syncer.repo_days.complete_looks IS 'Looks that prove absence.';
+COMMENT ON COLUMN syncer.repo_days.images IS 'Images that were not deleted at the last look of the day.';
+COMMENT ON COLUMN syncer.repo_days.pulls IS 'Sum of the pulls of the history rows observed that day.';
+
+-- +goose Down
+DROP SCHEMA syncer CASCADE;
