@@ -1,0 +1,32 @@
+package pulls
+
+// Kind says what happened in the window that a history row stands for. The numbers are those of the database.
+type Kind int16
+
+// The kinds of a history row.
+const (
+	// Baseline is the first sight of an image in a repo never completely seen before: what was pulled until then is unknown.
+	Baseline Kind = 1 + iota
+	// New is the first sight of an image in a repo that was completely seen without it: all its pulls are of this window.
+	New
+	// Increase is a count that rose.
+	Increase
+	// Correction is a count that fell by at most half; counting goes on from the lower value.
+	Correction
+	// Suspect is a count that fell by more than half. It is not believed until the next look.
+	Suspect
+	// Recovered follows Suspect when the count is back at or above the value before the drop.
+	Recovered
+	// Reset follows Suspect when the count is still below, or is a count whose image was made anew.
+	Reset
+)
+
+var kindNames = [...]string{"", "baseline", "new", "increase", "correction", "suspect", "recovered", "reset"}
+
+// String is the kind as reports name it.
+func (k Kind) String() string {
+	if k < Baseline || k > Reset {
+		return "unknown"
+	}
+	return kindNames[k]
+}

@@ -1,0 +1,57 @@
+package registry_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"syncer/internal/registry"
+)
+
+func TestTimestampDiffers(t *testing.T) {
+	t.Parallel()
+	base := time.Date(2019, 10, 11, 8, 0, 0, 0, time.UTC)
+	seconds := registry.Timestamp{Raw: fmt.Sprint(base.Unix()), At: base}
+	for name, tt := range map[string]struct {
+		other registry.Timestamp
+		want  bool
+	}{
+		"equal":                       {seconds, false},
+		"absent":                      {registry.Timestamp{}, false},
+		"not understood":              {registry.Timestamp{Raw: "soon"}, false},
+		"a second later":              {registry.Timestamp{Raw: fmt.Sprint(base.Unix() + 1), At: base.Add(time.Second)}, true},
+		"an hour later, same form":    {registry.Timestamp{Raw: fmt.Sprint(base.Unix() + 3600), At: base.Add(time.Hour)}, true},
+		"as milliseconds":             {registry.Timestamp{Raw: fmt.Sprint(base.UnixMilli() + 250), At: base.Add(250 * time.Millisecond)}, false},
+		"as text":                     {registry.Timestamp{Raw: "2019-10-11T08:00:00Z", At: base}, false},
+		"as text of an unknown zone":  {registry.Timestamp{Raw: "2019-10-11 16:00:00", At: base.Add(8 * time.Hour)}, false},
+		"as text, made anew":          {registry.Timestamp{Raw: "2019-10-11 16:00:01", At: base.Add(8*time.Hour + time.Second)}, true},
+		"as text, too far for a zone": {registry.Timestamp{Raw: "2019-10-13 08:00:00", At: base.Add(48 * time.Hour)}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := seconds.Differs(tt.other); got != tt.want {
+				t.Errorf("Differs(%q) = %t, want %t", tt.other.Raw, got, tt.want)
+			}
+			if got := tt.other.Differs(seconds); got != tt.want {
+				t.Errorf("reverse Differs(%q) = %t, want %t", tt.other.Raw, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestShardsCoverEveryRepoOnce(t *testing.T) {
+	t.Parallel()
+	const shards, repos = 7, 7000
+	held := make([]int, shards)
+	for i := range repos {
+		held[registry.RepoKey{Source: "default", Name: fmt.Sprint("repo", i)}.Shard(shards)]++
+	}
+	for i, n := range held {
+		if n < repos/shards*8/10 || n > repos/shards*12/10 {
+			t.Errorf("shard %d holds %d of %d repos", i, n, repos)
+		}
+	}
+	if got := (registry.RepoKey{Source: "default", Name: "ucloud"}).Shard(16); got != 6 {
+		t.Errorf("shard of default/ucloud moved to %d: shards of running jobs would overlap", got)
+	}
+}
