@@ -1,0 +1,56 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"strconv"
+)
+
+// check completes what decoding left open and complains of everything that cannot work.
+func (l *loader) check(cfg *Config) {
+	if l.in.Need&NeedDatabase != 0 {
+		l.checkDatabase(cfg)
+	}
+	if l.in.Need&NeedSource != 0 {
+		l.checkShard(cfg)
+		l.checkSources(cfg)
+	}
+	if _, _, err := net.SplitHostPort(cfg.Listen); err != nil {
+		l.fault("%s: %q is not HOST:PORT: write :8080 or 127.0.0.1:8080", l.where("listen"), cfg.Listen)
+	}
+	if f := cfg.LogFormat; f != "" && f != "text" && f != "json" {
+		l.fault("%s: %q is not one of text, json", l.where("log_format"), f)
+	}
+	if u := cfg.PushgatewayURL; !u.IsZero() && !isWebURL(u.Reveal()) {
+		l.fault("%s: is not a URL: write http://HOST:PORT", l.where("pushgateway_url"))
+	}
+}
+
+func isWebURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
+}
+
+// checkShard takes the shard from the variables of an Indexed Job when nobody set one.
+func (l *loader) checkShard(cfg *Config) {
+	index, _ := l.in.Lookup("JOB_COMPLETION_INDEX")
+	count, _ := l.in.Lookup("SYNCER_SHARDS")
+	n, err := strconv.Atoi(count)
+	switch {
+	case l.explicit("shard") || index == "" && count == "":
+	case count == "":
+		l.fault("JOB_COMPLETION_INDEX is set without SYNCER_SHARDS: set SYNCER_SHARDS to the job's number of completions")
+	case err != nil || n < 1:
+		l.fault("SYNCER_SHARDS: %q is not a whole number of at least 1", count)
+	case index == "" && n > 1:
+		l.fault("SYNCER_SHARDS is set without JOB_COMPLETION_INDEX: run an Indexed Job, or set SYNCER_SHARD to I/%d", n)
+	case index == "":
+	default:
+		if err := cfg.Shard.UnmarshalText([]byte(index + "/" + count)); err != nil {
+			l.fault("JOB_COMPLETION_INDEX: %q is not a shard of SYNCER_SHARDS, 0 to %d", index, n-1)
+		}
+	}
+	if cfg.Shard.Count == 0 {
+		cfg.Shard = Shard{0, 1}
+	}
+}
