@@ -1,0 +1,64 @@
+package fakeapi
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Server is an API that listens on loopback.
+type Server struct {
+	*API
+	URL           string // http://127.0.0.1:port, without a slash at the end
+	PublicKey     string // of the world's first account
+	PrivateKey    string
+	SecurityToken string
+
+	http    *http.Server
+	stop    context.CancelFunc
+	serving sync.WaitGroup
+}
+
+// NewServer serves a world on a free port of 127.0.0.1 until Close. (net/http/httptest would do as well, but must not
+// link into a program that offers a demo.)
+func NewServer(w *World, options ...Option) (*Server, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for the simulated registry: %w", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Server{API: New(w, options...), URL: "http://" + listener.Addr().String(), stop: stop}
+	a := w.firstAccount()
+	s.PublicKey, s.PrivateKey, s.SecurityToken = a.PublicKey, a.PrivateKey, a.SecurityToken
+	s.http = &http.Server{
+		Handler:           s.API,
+		ReadHeaderTimeout: time.Minute,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnState:         s.count,
+		ErrorLog:          log.New(io.Discard, "", 0), // callers that break off are what it is for
+	}
+	s.serving.Go(func() { _ = s.http.Serve(listener) }) // ends with ErrServerClosed
+	return s, nil
+}
+
+// count lets Close wait for connections, of which each has a goroutine.
+func (s *Server) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.serving.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.serving.Done()
+	}
+}
+
+// Close stops listening, ends every connection and waits until the last has ended.
+func (s *Server) Close() {
+	s.stop()
+	_ = s.http.Close() // whatever it says, nothing is served any more
+	s.serving.Wait()
+}
