@@ -61,6 +61,7 @@ CREATE TABLE syncer.repos (
     last_attempt_at   timestamptz,
     last_status       text CHECK (last_status IN ('ok', 'drifting', 'held', 'failed', 'locked')),
     last_error        text,
+    held_since        timestamptz,
     absence           smallint NOT NULL DEFAULT 0,
     gone_at           timestamptz,
     UNIQUE (source, name)
@@ -80,6 +81,7 @@ COMMENT ON COLUMN syncer.repos.last_complete_at IS 'Last look that proves absenc
 COMMENT ON COLUMN syncer.repos.last_attempt_at IS 'Last time a run tried the repo.';
 COMMENT ON COLUMN syncer.repos.last_status IS 'Outcome of that try.';
 COMMENT ON COLUMN syncer.repos.last_error IS 'Reason of that outcome when it is not ok.';
+COMMENT ON COLUMN syncer.repos.held_since IS 'Since when vanished images of the repo are held back as doubtful; NULL when none are.';
 COMMENT ON COLUMN syncer.repos.absence IS 'Evidence that the repo itself is gone: 2 for each complete listing without it, cleared by a look.';
 COMMENT ON COLUMN syncer.repos.gone_at IS 'When that evidence reached 4.';
 

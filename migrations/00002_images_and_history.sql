@@ -1,9 +1,12 @@
 -- Images as they are now, the history of their counters, its daily roll-up, and events.
 
 -- +goose Up
+
+-- No foreign keys below repos: images, history and roll-up of a repo are only ever written together under its row lock, and
+-- a check a row would be a good part of a first load. The id itself ties an image to its repo.
 CREATE TABLE syncer.images (
     image_id        bigint PRIMARY KEY,
-    repo_id         bigint NOT NULL REFERENCES syncer.repos,
+    repo_id         bigint NOT NULL,
     name            text COLLATE "C" NOT NULL,
     pull_count      bigint,
     kind            smallint,
@@ -49,8 +52,7 @@ COMMENT ON COLUMN syncer.images.absence IS 'Evidence of absence: 2 for each comp
 COMMENT ON COLUMN syncer.images.missing_since IS 'First look of the present absence at which the evidence had reached 2.';
 COMMENT ON COLUMN syncer.images.deleted_at IS 'Look at which the evidence reached 4.';
 
--- No DEFAULT partition: a row without a month must be an error, not a surprise in a month to come. No foreign key: rows
--- are only ever written together with their image, and the check would cost a quarter of a first load.
+-- No DEFAULT partition: a row without a month must be an error, not a surprise in a month to come.
 CREATE TABLE syncer.history (
     image_id    bigint NOT NULL,
     observed_at timestamptz NOT NULL,
@@ -84,6 +86,14 @@ COMMENT ON COLUMN syncer.image_days.day IS 'UTC day.';
 COMMENT ON COLUMN syncer.image_days.pulls IS 'Sum of the pulls of the day''s history rows; NULL when all are unknown.';
 COMMENT ON COLUMN syncer.image_days.pull_count IS 'Count of the day''s last history row.';
 COMMENT ON COLUMN syncer.image_days.resets IS 'History rows of kind reset.';
+
+CREATE TABLE syncer.retention (
+    one_row      boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+    history_from timestamptz NOT NULL
+);
+COMMENT ON TABLE syncer.retention IS 'At most one row: how far back the history reaches since months of it were dropped.';
+COMMENT ON COLUMN syncer.retention.one_row IS 'Always true: there is one row.';
+COMMENT ON COLUMN syncer.retention.history_from IS 'Months that ended by then were dropped from the history; the roll-up still has them.';
 
 CREATE TABLE syncer.events (
     at        timestamptz NOT NULL,
@@ -143,4 +153,4 @@ COMMENT ON FUNCTION syncer.make_partitions(timestamptz, timestamptz) IS 'Makes t
 
 -- +goose Down
 DROP FUNCTION syncer.make_partitions;
-DROP TABLE syncer.events, syncer.image_days, syncer.history, syncer.images;
+DROP TABLE syncer.events, syncer.retention, syncer.image_days, syncer.history, syncer.images;
