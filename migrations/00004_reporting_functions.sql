@@ -1,0 +1,252 @@
+-- Functions beside the views: what needs arguments. Those in schema reporting run with their owner's rights and a fixed
+-- search_path; those in schema syncer are their parts. Plans are made for the arguments at hand, so that only the months
+-- asked for are read, and without JIT, whose compilation costs more than these queries take.
+
+-- +goose Up
+-- +goose StatementBegin
+CREATE FUNCTION syncer.report_now() RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- Observations may be ahead of the server's clock, e.g. simulated ones.
+    SELECT GREATEST(now(), (SELECT MAX(last_look_at) FROM syncer.repos))
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION syncer.report_now() IS 'The moment reports call now: the server''s clock, or the last look when that is later.';
+
+-- +goose StatementBegin
+CREATE FUNCTION syncer.history_floor() RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE((SELECT history_from FROM syncer.retention), '-infinity')
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION syncer.history_floor() IS 'Start of the history that is kept; before it only the roll-up answers. -infinity when nothing was dropped.';
+
+-- +goose StatementBegin
+CREATE FUNCTION reporting.top_images(from_ts timestamptz, to_ts timestamptz, n bigint)
+RETURNS TABLE (rank bigint, source text, project_id text, repo text, image text, pulls bigint, pull_count bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+SET work_mem = '64MB'
+AS $$
+#variable_conflict use_column
+DECLARE
+    lo    timestamptz := GREATEST(COALESCE($1, '-infinity'), '1970-01-01 00:00:00+00');
+    hi    timestamptz := LEAST(COALESCE($2, 'infinity'), '3000-01-01 00:00:00+00');
+    floor timestamptz := syncer.history_floor();
+    day0  date := (lo AT TIME ZONE 'UTC')::date;
+    day1  date := (hi AT TIME ZONE 'UTC')::date; -- the days from day0 to before day1 come from the roll-up
+    head  timestamptz := lo;                     -- history from lo to before head
+    tail  timestamptz := hi;                     -- history from tail to before hi
+BEGIN
+    IF lo >= floor AND lo > day0::timestamp AT TIME ZONE 'UTC' THEN
+        day0 := day0 + 1;
+        head := LEAST(day0::timestamp AT TIME ZONE 'UTC', hi);
+    END IF;
+    IF hi >= floor THEN
+        tail := GREATEST(day1::timestamp AT TIME ZONE 'UTC', head);
+    END IF;
+    RETURN QUERY
+    WITH best AS (
+        SELECT x.image_id, SUM(x.pulls) AS pulls
+        FROM (SELECT d.image_id, d.pulls FROM syncer.image_days d WHERE d.day >= day0 AND d.day < day1 AND d.pulls > 0
+              UNION ALL
+              SELECT h.image_id, h.pulls FROM syncer.history h
+              WHERE h.observed_at >= lo AND h.observed_at < head AND h.pulls > 0
+              UNION ALL
+              SELECT h.image_id, h.pulls FROM syncer.history h
+              WHERE h.observed_at >= tail AND h.observed_at < hi AND h.pulls > 0) x
+        GROUP BY x.image_id
+        ORDER BY 2 DESC, 1
+        LIMIT $3
+    )
+    SELECT ROW_NUMBER() OVER (ORDER BY b.pulls DESC, b.image_id), r.source, r.project_id, r.name, i.name,
+           LEAST(b.pulls, 9223372036854775807)::bigint, i.pull_count
+    FROM best b
+    JOIN syncer.images i USING (image_id)
+    JOIN syncer.repos r USING (repo_id)
+    ORDER BY b.pulls DESC, b.image_id;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION reporting.top_images(timestamptz, timestamptz, bigint) IS
+'The n images with the most pulls noticed from from_ts to before to_ts, most first; NULL leaves a side open or takes all images. Where the history is no longer kept, a day counts when it ends in the span. pull_count is the count now.';
+
+-- +goose StatementBegin
+CREATE FUNCTION reporting.movers(days integer, n bigint, min_before bigint DEFAULT 10)
+RETURNS TABLE (rank bigint, source text, project_id text, repo text, image text, pulls bigint, pulls_before bigint,
+               change bigint, growth_percent double precision, days_looked_at bigint, days_looked_at_before bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+SET work_mem = '64MB'
+AS $$
+#variable_conflict use_column
+DECLARE
+    hi    timestamptz := syncer.report_now();
+    mid   timestamptz := hi - make_interval(hours => 24 * $1);
+    lo    timestamptz := hi - make_interval(hours => 48 * $1);
+    today date := (hi AT TIME ZONE 'UTC')::date;
+    -- The spans begin within a UTC day. What was noticed from there to midnight comes from the history, the rest by days.
+    mid_midnight timestamptz := (today - $1 + 1)::timestamp AT TIME ZONE 'UTC';
+    lo_midnight  timestamptz := (today - 2 * $1 + 1)::timestamp AT TIME ZONE 'UTC';
+    mid_day      timestamptz := (today - $1)::timestamp AT TIME ZONE 'UTC';
+BEGIN
+    IF $1 < 1 THEN
+        RAISE 'days must be 1 or more, not %', $1 USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN QUERY
+    WITH sums AS (
+        SELECT x.image_id, COALESCE(SUM(x.pulls) FILTER (WHERE x.recent), 0) AS pulls,
+               COALESCE(SUM(x.pulls) FILTER (WHERE NOT x.recent), 0) AS pulls_before
+        FROM (SELECT d.image_id, d.pulls, d.day > today - $1 AS recent
+              FROM syncer.image_days d
+              WHERE d.day > today - 2 * $1 AND d.day <> today - $1 AND d.pulls > 0
+              UNION ALL
+              SELECT h.image_id, h.pulls, h.observed_at > mid
+              FROM syncer.history h
+              WHERE h.observed_at >= mid_day AND h.observed_at < mid_midnight AND h.pulls > 0
+              UNION ALL
+              SELECT h.image_id, h.pulls, false
+              FROM syncer.history h
+              WHERE h.observed_at > lo AND h.observed_at < lo_midnight AND h.pulls > 0) x
+        GROUP BY x.image_id
+    ), best AS (
+        SELECT s.image_id, s.pulls, s.pulls_before, s.pulls - s.pulls_before AS change
+        FROM sums s
+        WHERE s.pulls <> s.pulls_before
+        ORDER BY abs(s.pulls - s.pulls_before) DESC, s.image_id
+        LIMIT $2
+    )
+    SELECT ROW_NUMBER() OVER (ORDER BY abs(b.change) DESC, b.image_id), r.source, r.project_id, r.name, i.name,
+           LEAST(b.pulls, 9223372036854775807)::bigint,
+           LEAST(b.pulls_before, 9223372036854775807)::bigint,
+           GREATEST(LEAST(b.change, 9223372036854775807), -9223372036854775807)::bigint,
+           CASE WHEN b.pulls_before >= GREATEST($3, 1) THEN round(100 * b.change / b.pulls_before, 1)::double precision END,
+           l.recent, l.before
+    FROM best b
+    JOIN syncer.images i USING (image_id)
+    JOIN syncer.repos r USING (repo_id)
+    CROSS JOIN LATERAL (
+        SELECT COUNT(*) FILTER (WHERE d.day > today - $1) AS recent, COUNT(*) FILTER (WHERE d.day <= today - $1) AS before
+        FROM syncer.repo_days d
+        WHERE d.repo_id = i.repo_id AND d.day > today - 2 * $1 AND d.day <= today AND d.looks > 0) l
+    ORDER BY abs(b.change) DESC, b.image_id;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION reporting.movers(integer, bigint, bigint) IS
+'The n images whose pulls of the last days x 24 hours differ most, up or down, from those of as long before. growth_percent is NULL below min_before pulls before (10 when not given), so that 1 -> 3 is not +200 %. days_looked_at and days_looked_at_before say on how many of the UTC days of either span the repo was looked at: where they are fewer than days, the difference may be the outage''s.';
+
+-- +goose StatementBegin
+CREATE FUNCTION reporting.stale_images(days integer)
+RETURNS TABLE (source text, project_id text, repo text, image text, pull_count bigint, latest_tag text,
+               first_seen_at timestamptz, last_seen_at timestamptz, last_pulled_at timestamptz, days_without_pull bigint,
+               days_looked_at bigint, days_total bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+SET work_mem = '64MB'
+AS $$
+#variable_conflict use_column
+DECLARE
+    hi    timestamptz := syncer.report_now();
+    lo    timestamptz := hi - make_interval(hours => 24 * $1);
+    today date := (hi AT TIME ZONE 'UTC')::date;
+BEGIN
+    IF $1 < 1 THEN
+        RAISE 'days must be 1 or more, not %', $1 USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN QUERY
+    WITH looked AS MATERIALIZED (
+        SELECT r.repo_id, r.source, r.project_id, r.name, r.last_look_at, l.looked_at
+        FROM syncer.repos r
+        CROSS JOIN LATERAL (SELECT COUNT(*) AS looked_at
+                            FROM syncer.repo_days d
+                            WHERE d.repo_id = r.repo_id AND d.day >= today - $1 AND d.day < today AND d.looks > 0) l
+        WHERE l.looked_at = $1
+    )
+    SELECT l.source, l.project_id, l.name, i.name, i.pull_count, i.latest_tag, i.first_seen_at,
+           COALESCE(i.last_seen_at, l.last_look_at), i.last_pulled_at,
+           floor(EXTRACT(EPOCH FROM hi - COALESCE(i.last_pulled_at, i.first_seen_at)) / 86400)::bigint,
+           l.looked_at, $1::bigint
+    FROM looked l
+    JOIN syncer.images i USING (repo_id)
+    WHERE COALESCE(i.last_pulled_at, i.first_seen_at) <= lo
+      AND i.deleted_at IS NULL
+      AND i.missing_since IS NULL
+      -- An image whose count could not be read of late was not looked at in the sense of this question.
+      AND COALESCE(i.last_counted_at, l.last_look_at) >= (today - 1)::timestamp AT TIME ZONE 'UTC'
+      AND i.pull_count IS NOT NULL
+    ORDER BY COALESCE(i.last_pulled_at, i.first_seen_at), i.image_id;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION reporting.stale_images(integer) IS
+'Images that are there and of which no pull was noticed for the last days x 24 hours, longest first, provided their repo was looked at on every one of the days UTC days before today (days_looked_at of days_total). An image seen for the first time within that span is not stale yet.';
+
+-- +goose StatementBegin
+CREATE FUNCTION reporting.images_as_of(at timestamptz)
+RETURNS TABLE (source text, project_id text, repo text, image text, pull_count bigint, observed_at timestamptz,
+               kind text, generation bigint, rollup_day date)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+SET work_mem = '64MB'
+AS $$
+#variable_conflict use_column
+DECLARE
+    floor timestamptz := syncer.history_floor();
+    until date := LEAST(($1 AT TIME ZONE 'UTC')::date, 'infinity'::date); -- days before it had ended
+BEGIN
+    RETURN QUERY
+    WITH gone AS (
+        SELECT DISTINCT ON (e.image_id) e.image_id, e.event
+        FROM syncer.events e
+        WHERE e.at <= $1 AND e.event IN ('deleted', 'reappeared')
+        ORDER BY e.image_id, e.at DESC
+    )
+    SELECT r.source, r.project_id, r.name, i.name,
+           COALESCE(c.pull_count, h.pull_count, d.pull_count),
+           COALESCE(c.observed_at, h.observed_at),
+           (ARRAY['baseline', 'new', 'increase', 'correction', 'suspect', 'recovered', 'reset'])[COALESCE(c.kind, h.kind)],
+           COALESCE(c.generation, h.generation)::bigint,
+           d.day
+    FROM syncer.images i
+    JOIN syncer.repos r USING (repo_id)
+    LEFT JOIN gone g ON g.image_id = i.image_id AND g.event = 'deleted'
+    -- Most images did not change since: what is known of them now was known then.
+    LEFT JOIN LATERAL (SELECT i.pull_count, i.observed_at, i.kind, i.generation WHERE i.observed_at <= $1) c ON true
+    LEFT JOIN LATERAL (SELECT x.pull_count, x.observed_at, x.kind, x.generation
+                       FROM syncer.history x
+                       WHERE c.observed_at IS NULL AND x.image_id = i.image_id AND x.observed_at <= $1
+                       ORDER BY x.observed_at DESC
+                       LIMIT 1) h ON true
+    LEFT JOIN LATERAL (SELECT x.pull_count, x.day
+                       FROM syncer.image_days x
+                       WHERE c.observed_at IS NULL AND h.observed_at IS NULL AND i.first_seen_at < floor
+                         AND x.image_id = i.image_id AND x.day < until
+                       ORDER BY x.day DESC
+                       LIMIT 1) d ON true
+    WHERE i.first_seen_at <= $1
+      AND (i.deleted_at IS NULL OR i.deleted_at > $1)
+      AND g.image_id IS NULL;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION reporting.images_as_of(timestamptz) IS
+'The registry as it was known at that moment: images seen by then and not found deleted, each with the count of its last change until then. Where the history is no longer kept, the count is that of the last UTC day that had ended (rollup_day), and observed_at, kind and generation are NULL.';
+
+-- Whoever may use the schema is granted them one by one; PUBLIC has no business in functions that run as their owner.
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA reporting FROM PUBLIC;
+
+-- +goose Down
+DROP FUNCTION reporting.images_as_of, reporting.stale_images, reporting.movers, reporting.top_images,
+    syncer.history_floor, syncer.report_now;
