@@ -1,0 +1,146 @@
+//go:build unix && !aix && !solaris
+
+package localpg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// keep is the folder of a durable server, locked for as long as its user or any program of its server lives:
+//
+//	pgdata/       what initdb makes and PostgreSQL owns
+//	syncer.lock   who uses it
+//	server.log    what the server said since its last start
+type keep struct {
+	dir  string
+	lock *os.File
+}
+
+func (k *keep) data() string { return filepath.Join(k.dir, "pgdata") }
+
+func (s *Server) settleDurable(ctx context.Context, dir string) (st site, err error) {
+	if s.keep, st.account, err = openKeep(ctx, dir); err != nil {
+		return st, fmt.Errorf("local database %s: %w", dir, err)
+	}
+	if s.scratch, err = newScratch(st.account); err != nil {
+		return st, err
+	}
+	st.durable = true
+	st.data = s.keep.data()
+	st.logFile = filepath.Join(s.keep.dir, "server.log")
+	st.sockets = s.scratch.sockets
+	st.locks = []*os.File{s.keep.lock, s.scratch.lock}
+	major, err := dataMajor(st.data)
+	if err != nil {
+		return st, fmt.Errorf("local database %s: %w", dir, err)
+	}
+	if st.programs, err = findPrograms(ctx, major); err != nil {
+		return st, fmt.Errorf("local database %s: %w", dir, err)
+	}
+	if major == 0 {
+		if err := s.keep.fill(ctx, st); err != nil {
+			return st, fmt.Errorf("local database %s: %w", dir, err)
+		}
+	}
+	return st, nil
+}
+
+// openKeep makes the folder when it is missing and locks it.
+func openKeep(ctx context.Context, dir string) (*keep, account, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, account{}, err
+	}
+	k := &keep{dir: dir}
+	if _, err := os.Stat(filepath.Join(dir, "PG_VERSION")); err == nil {
+		return nil, account{}, errors.New("this is the data folder of another PostgreSQL: name a new or empty folder")
+	}
+	acc, err := ownerAccount(k.data())
+	if errors.Is(err, fs.ErrNotExist) {
+		acc, err = serverAccount()
+	}
+	if err != nil {
+		return nil, acc, err
+	}
+	if err := makeFolder(dir, acc); err != nil {
+		return nil, acc, err
+	}
+	if err := acc.reach(dir); err != nil {
+		return nil, acc, err
+	}
+	if k.lock, err = acc.open(filepath.Join(dir, "syncer.lock")); err != nil {
+		return nil, acc, err
+	}
+	if err := k.acquire(ctx); err != nil {
+		k.lock.Close()
+		return nil, acc, err
+	}
+	return k, acc, nil
+}
+
+// makeFolder makes a folder of the account's; one that is there is left as it is.
+func makeFolder(dir string, acc account) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := acc.mkdir(dir); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if info, err := os.Stat(dir); err != nil || info.IsDir() {
+		return err
+	}
+	return &fs.PathError{Op: "open", Path: dir, Err: syscall.ENOTDIR}
+}
+
+// dataMajor is the version that made the data; 0 when there is none yet.
+func dataMajor(data string) (int, error) {
+	if _, err := os.Stat(data); errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	text, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
+	if err != nil {
+		return 0, fmt.Errorf("the folder pgdata in it is no PostgreSQL data: %w", err)
+	}
+	major, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0, fmt.Errorf("read its PG_VERSION: %w", err)
+	}
+	return major, nil
+}
+
+// fill makes the data beside its place and moves it there when it is whole, so that an interrupted first start is simply
+// made again.
+func (k *keep) fill(ctx context.Context, st site) error {
+	fresh := k.data() + ".new"
+	if err := os.RemoveAll(fresh); err != nil {
+		return err
+	}
+	if err := st.account.mkdir(fresh); err != nil {
+		return err
+	}
+	if err := initdb(ctx, st, fresh); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, k.data()); err != nil {
+		return err
+	}
+	return syncFolder(k.dir)
+}
+
+// syncFolder makes a rename in the folder survive a power cut.
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}

@@ -1,0 +1,202 @@
+//go:build unix && !aix && !solaris
+
+package localpg
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+func exec1(t *testing.T, dsn, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDurableKeepsData(t *testing.T) {
+	parent := openDir(t)
+	t.Chdir(parent) // a relative folder is the usual case
+	first := start(t, Options{Dir: "pulls"})
+	exec1(t, first.DSN(Database), `CREATE TABLE kept AS SELECT 7 AS n`)
+	if got := query[string](t, first.DSN(Database), `SHOW fsync`); got != "on" {
+		t.Errorf("fsync %s", got)
+	}
+	stop(t, first)
+	if exists(first.scratch.dir) {
+		t.Errorf("%s remains", first.scratch.dir)
+	}
+	second := start(t, Options{Dir: filepath.Join(parent, "pulls")})
+	if got := query[int](t, second.DSN(Database), `SELECT n FROM kept`); got != 7 {
+		t.Errorf("kept %d", got)
+	}
+}
+
+func TestHolderIsNamed(t *testing.T) {
+	t.Parallel()
+	dir := openDir(t)
+	h := startHelper(t, filepath.Join(dir, "pulls"))
+	_, err := Start(t.Context(), Options{Dir: filepath.Join(dir, "pulls")})
+	if want := fmt.Sprintf("in use by process %d (localpg.test)", h.cmd.Process.Pid); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q in it", err, want)
+	}
+	if got := query[int](t, h.dsn, `SELECT 1`); got != 1 {
+		t.Error("the holder's server was harmed")
+	}
+}
+
+func TestKilledHolderKeepsCommittedData(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(openDir(t), "pulls")
+	h := startHelper(t, dir)
+	exec1(t, h.dsn, `CREATE TABLE kept AS SELECT 7 AS n`)
+	h.kill(t)
+	s := start(t, Options{Dir: dir}) // at once: the dead holder's server may still be writing its checkpoint
+	if got := query[int](t, s.DSN(Database), `SELECT n FROM kept`); got != 7 {
+		t.Errorf("kept %d", got)
+	}
+}
+
+func TestOrphanIsStopped(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(openDir(t), "pulls")
+	s := start(t, Options{Dir: dir})
+	// What other systems than Linux leave: a server that runs on, under the lock of a holder that is dead.
+	left := s.keep
+	s.keep = nil
+	if err := left.sign(holder{pid: 1 << 30, program: "gone", host: self().host}); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		<-s.process.exited
+		unlock(left.lock)
+	}()
+	next := start(t, Options{Dir: dir})
+	if got := query[int](t, next.DSN(Database), `SELECT 1`); got != 1 {
+		t.Error("the folder could not be taken over")
+	}
+}
+
+func TestInterruptedFirstStartIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(openDir(t), "pulls")
+	half := filepath.Join(dir, "pgdata.new", "base")
+	if err := os.MkdirAll(half, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, Options{Dir: dir})
+	if got := query[int](t, s.DSN(Database), `SELECT 1`); got != 1 || exists(half) {
+		t.Error("half-made data stayed")
+	}
+}
+
+func TestUnfitFoldersAreRefused(t *testing.T) {
+	t.Parallel()
+	write := func(path, text string) error {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(path, []byte(text), 0o644)
+	}
+	for name, test := range map[string]struct {
+		prepare func(dir string) error
+		want    string
+	}{
+		"another server's data": {
+			func(dir string) error { return write(filepath.Join(dir, "PG_VERSION"), "15\n") },
+			"the data folder of another PostgreSQL",
+		},
+		"another program's pgdata": {
+			func(dir string) error { return write(filepath.Join(dir, "pgdata", "letter.txt"), "Dear") },
+			"no PostgreSQL data",
+		},
+		"data of a version that is not installed": {
+			func(dir string) error { return write(filepath.Join(dir, "pgdata", "PG_VERSION"), "14\n") },
+			"made by PostgreSQL 14, this machine has",
+		},
+		"a file": {
+			func(dir string) error { return os.WriteFile(dir, nil, 0o644) },
+			"not a directory",
+		},
+		"a lock that is a link": {
+			func(dir string) error {
+				if err := os.Mkdir(dir, 0o755); err != nil {
+					return err
+				}
+				return os.Symlink("/dev/null", filepath.Join(dir, "syncer.lock"))
+			},
+			"too many levels of symbolic links",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(openDir(t), "pulls")
+			if err := test.prepare(dir); err != nil {
+				t.Fatal(err)
+			}
+			giveAway(t, filepath.Join(dir, "pgdata"))
+			s, err := Start(t.Context(), Options{Dir: dir})
+			if err == nil {
+				_ = s.Stop(context.WithoutCancel(t.Context()))
+			}
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), dir) {
+				t.Errorf("error %v, want %q and the folder's name in it", err, test.want)
+			}
+		})
+	}
+}
+
+// giveAway hands what root made to the user the server would run as.
+func giveAway(t *testing.T, path string) {
+	t.Helper()
+	if os.Geteuid() != 0 || !exists(path) {
+		return
+	}
+	acc, err := serverAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(path, acc.uid, acc.gid); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestClosedFolderIsNamed(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root runs its server as another user")
+	}
+	closed := filepath.Join(openDir(t), "closed")
+	if err := os.Mkdir(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Start(t.Context(), Options{Dir: filepath.Join(closed, "pulls")})
+	if err == nil || !strings.Contains(err.Error(), "folder "+closed+" (drwx------) is closed to user") {
+		t.Errorf("error %v does not name %s", err, closed)
+	}
+}
+
+func TestRootsDataIsRefused(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make root's data")
+	}
+	dir := openDir(t)
+	if err := os.Mkdir(filepath.Join(dir, "pgdata"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Start(t.Context(), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "belongs to root") {
+		t.Errorf("error %v", err)
+	}
+}
