@@ -86,6 +86,16 @@ func TestEncodings(t *testing.T) {
 		}
 	}
 
+	asJSONs := 0
+	for _, q := range srv.Log() {
+		if q.JSON {
+			asJSONs++
+		}
+	}
+	if asJSONs != 1 {
+		t.Errorf("the log tells of %d calls in JSON, want 1", asJSONs)
+	}
+
 	// A + that is not escaped in a query is a space, and so another key.
 	loose := strings.ReplaceAll(encoded(p), url.QueryEscape("+"), "+")
 	_, got, err := do(t, newRequest(t, http.MethodGet, srv.URL+"/?"+loose, "", ""))

@@ -111,7 +111,7 @@ func (w Wire) time(t time.Time) string {
 	case TimeGarbage:
 		return `"yesterday"`
 	default:
-		return strconv.Quote(seconds)
+		return `"` + seconds + `"`
 	}
 }
 

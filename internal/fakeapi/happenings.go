@@ -12,7 +12,6 @@ import (
 type simImage struct {
 	product
 	repo     string
-	count    int64   // the true one
 	trend    float64 // how much more, or less, it is pulled at the end than at the start
 	release  int
 	released time.Time
@@ -29,12 +28,12 @@ func (s *Simulation) stock(repo string, p product) *simImage {
 	age := time.Duration(60+s.rng.IntN(600)) * 24 * time.Hour
 	created := s.start.Add(-age).Add(time.Duration(s.rng.IntN(24*3600)) * time.Second).Truncate(time.Second)
 	img := &simImage{product: p, repo: repo, trend: -0.3 + 1.1*s.rng.Float64()}
-	img.count = int64(age.Hours() * p.rate * (0.2 + 0.3*s.rng.Float64()))
+	pulls := int64(age.Hours() * p.rate * (0.2 + 0.3*s.rng.Float64()))
 	if p.rate == 0 {
-		img.count = s.rng.Int64N(5000)
+		pulls = s.rng.Int64N(5000)
 	}
 	updated := created.Add(time.Duration(s.rng.Float64() * float64(age) / 2)).Truncate(time.Second)
-	s.world.PutImages(repo, Image{Name: p.name, Pulls: img.count, Tag: img.tagName(), Created: created, Updated: updated})
+	s.world.PutImages(repo, Image{Name: p.name, Pulls: pulls, Tag: img.tagName(), Created: created, Updated: updated})
 	return img
 }
 
@@ -148,7 +147,6 @@ func (s *Simulation) push(img *simImage, at time.Time) {
 
 func (s *Simulation) remake(img *simImage, at time.Time) {
 	s.world.RemoveImage(img.repo, img.name)
-	img.count = 0
 	s.world.PutImages(img.repo, Image{Name: img.name, Tag: img.tagName()})
 	s.tell(at, "reset", img)
 }

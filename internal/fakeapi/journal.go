@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -110,7 +111,7 @@ func (a *API) note(n int, change func(*Request)) {
 
 func request(r *http.Request, params map[string]string) Request {
 	q := Request{
-		Method: r.Method, JSON: r.Header.Get("Content-Type") == "application/json",
+		Method: r.Method, JSON: strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"),
 		Action: params["Action"], Repo: params["RepoName"], ProjectID: params["ProjectId"],
 		Type: params["Type"], PublicKey: params["PublicKey"],
 	}

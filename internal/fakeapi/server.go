@@ -1,7 +1,6 @@
 package fakeapi
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log"
@@ -20,7 +19,6 @@ type Server struct {
 	SecurityToken string
 
 	http    *http.Server
-	stop    context.CancelFunc
 	serving sync.WaitGroup
 }
 
@@ -31,14 +29,12 @@ func NewServer(w *World, options ...Option) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the simulated registry: %w", err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{API: New(w, options...), URL: "http://" + listener.Addr().String(), stop: stop}
+	s := &Server{API: New(w, options...), URL: "http://" + listener.Addr().String()}
 	a := w.firstAccount()
 	s.PublicKey, s.PrivateKey, s.SecurityToken = a.PublicKey, a.PrivateKey, a.SecurityToken
 	s.http = &http.Server{
 		Handler:           s.API,
 		ReadHeaderTimeout: time.Minute,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnState:         s.count,
 		ErrorLog:          log.New(io.Discard, "", 0), // callers that break off are what it is for
 	}
@@ -58,7 +54,6 @@ func (s *Server) count(_ net.Conn, state http.ConnState) {
 
 // Close stops listening, ends every connection and waits until the last has ended.
 func (s *Server) Close() {
-	s.stop()
-	_ = s.http.Close() // whatever it says, nothing is served any more
+	_ = s.http.Close() // ends the contexts of calls too; whatever it says, nothing is served any more
 	s.serving.Wait()
 }

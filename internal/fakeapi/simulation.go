@@ -47,6 +47,7 @@ type Simulation struct {
 	images []*simImage
 	plan   []happening
 	blank  *simImage // shows 0 until the next step
+	hidden int64     // its true count
 	truth  map[dayKey]int64
 	events []Event
 }
@@ -87,7 +88,7 @@ func (s *Simulation) Step() bool {
 		return false
 	}
 	if s.blank != nil {
-		s.world.SetCount(s.blank.repo, s.blank.name, s.blank.count)
+		s.world.SetCount(s.blank.repo, s.blank.name, s.hidden)
 		s.blank = nil
 	}
 	s.happen(s.hour + s.step) // at the step's begin, so that no pull falls between the last look and a deletion
@@ -96,6 +97,8 @@ func (s *Simulation) Step() bool {
 	}
 	s.world.SetTime(s.start.Add(time.Duration(s.hour) * time.Hour))
 	if s.blank != nil {
+		img, _ := s.world.Image(s.blank.repo, s.blank.name)
+		s.hidden = img.Pulls
 		s.world.SetCount(s.blank.repo, s.blank.name, 0)
 	}
 	s.weather()
@@ -110,7 +113,6 @@ func (s *Simulation) live(at time.Time) {
 		if n == 0 || !s.world.Pull(img.repo, img.name, n) { // one that is deleted is not pulled
 			continue
 		}
-		img.count += n
 		s.truth[dayKey{day, img}] += n
 	}
 }

@@ -120,7 +120,8 @@ func TestVerbatimRows(t *testing.T) {
 	t.Parallel()
 	w := NewWorld()
 	w.AddRepo(Repo{Name: "r", Order: Insertion})
-	w.PutImages("r", Image{Name: "1", Row: "null"}, Image{Name: "a\x00\"</script>镜"}, Image{Name: "2", Row: `"text"`}, Image{Name: "3", Row: `{"ImageName":"half"}`})
+	w.PutImages("r", Image{Name: "1", Row: "null"}, Image{Name: "a\x00\"</script>镜"}, Image{Name: "2", Row: `"text"`}, Image{Name: "3", Row: `{"ImageName":"half"}`},
+		Image{Name: `say "hi"`, Tag: `back\slash`})
 	got := ask(t, serve(t, w), params{"Action": "GetRepoImage", "RepoName": "r"})
 	var body struct {
 		TotalCount int
@@ -131,8 +132,10 @@ func TestVerbatimRows(t *testing.T) {
 	}
 	var hostile struct{ ImageName string }
 	_ = json.Unmarshal(body.ImageSet[1], &hostile)
-	rows := []string{string(body.ImageSet[0]), hostile.ImageName, string(body.ImageSet[2]), string(body.ImageSet[3])}
-	if d := cmp.Diff([]string{"null", "a\x00\"</script>镜", `"text"`, `{"ImageName":"half"}`}, rows); d != "" || body.TotalCount != 4 {
+	var quoted struct{ ImageName string }
+	_ = json.Unmarshal(body.ImageSet[4], &quoted)
+	rows := []string{quoted.ImageName, string(body.ImageSet[0]), hostile.ImageName, string(body.ImageSet[2]), string(body.ImageSet[3])}
+	if d := cmp.Diff([]string{`say "hi"`, "null", "a\x00\"</script>镜", `"text"`, `{"ImageName":"half"}`}, rows); d != "" || body.TotalCount != 5 {
 		t.Errorf("total %d (-want +got):\n%s", body.TotalCount, d)
 	}
 }

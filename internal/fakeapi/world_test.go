@@ -3,6 +3,7 @@ package fakeapi
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -84,16 +85,20 @@ func TestLists(t *testing.T) {
 		"1 b=true":          {},
 		"2 a=false d=false": {"Type": "private"},
 		"2 d=false":         {"Type": "private", "Offset": "1", "Limit": "5"},
+		"2 d=false ":        {"Type": "private", "Offset": "1", "Limit": strconv.Itoa(math.MaxInt)},
 		"2":                 {"Type": "private", "Offset": "2"},
 		"1 c=false":         {"Type": "private", "ProjectId": "org-2"},
 		"0":                 {"Type": "public", "ProjectId": "org-2"},
 	} {
-		if got := repos(p); got != want {
+		if got := repos(p); got != strings.TrimSpace(want) {
 			t.Errorf("%v: got %q, want %q", p, got, want)
 		}
 	}
-	w.UpdateRepo("d", func(r *Repo) { r.Shared = true })
 	w.RemoveRepo("a")
+	if got := repos(params{"Type": "private"}); got != "1 d=false" {
+		t.Errorf("after a removal: got %q", got)
+	}
+	w.UpdateRepo("d", func(r *Repo) { r.Shared = true })
 	if got := repos(params{"Type": "private"}); got != "0" {
 		t.Errorf("after changes: got %q", got)
 	}
