@@ -1,0 +1,197 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"syncer/internal/registry"
+)
+
+const (
+	// maxBody bounds an answer after decompression, in bytes. A page of 100 rows has about 30 kB.
+	maxBody = 16 << 20
+	// maxRetryAfter is the longest pause that is waited for; who asks for more is not available.
+	maxRetryAfter = 5 * time.Minute
+)
+
+// call makes one request until it succeeds, fails for good, or has used up its attempts. It returns a *failure, or the
+// context's error.
+func (s *Source) call(ctx context.Context, r request) (page, error) {
+	before, err := s.health.admit(r)
+	if err != nil {
+		return page{}, err
+	}
+	for attempt := 1; ; attempt++ {
+		p, epoch, cred, f := s.attempt(ctx, r)
+		if ctx.Err() != nil {
+			return page{}, fmt.Errorf("%s of %q: %w", r.action, r.repo, context.Cause(ctx))
+		}
+		if f == nil {
+			s.health.answered()
+			s.pace.succeeded()
+			s.keys.worked(cred)
+			return p, nil
+		}
+		f.attempts = attempt
+		switch f.class {
+		case classRetry, classThrottle, classUnknown:
+			if err := s.again(ctx, f, epoch, before); err != nil {
+				return page{}, err
+			}
+		case classToken:
+			if !s.keys.renew(ctx, cred) {
+				s.health.refused(f, r)
+				return page{}, f
+			}
+		case classRefused, classProject, classNoAPI:
+			s.health.refused(f, r)
+			return page{}, f
+		default:
+			s.health.answered()
+			return page{}, f
+		}
+		if _, err := s.health.admit(r); err != nil { // another request found the source down meanwhile
+			return page{}, err
+		}
+	}
+}
+
+// again waits for the next attempt, or returns the failure when there is none.
+func (s *Source) again(ctx context.Context, f *failure, epoch int, before int64) error {
+	last := s.opts.MaxAttempts
+	if f.class == classUnknown {
+		last = min(last, 1+unknownRetries)
+	}
+	throttled := f.class == classThrottle
+	if throttled {
+		s.pace.throttled(epoch, f.retryAfter)
+	}
+	switch {
+	case f.attempts >= last && f.class == classUnknown:
+		s.health.answered()
+		return f
+	case f.attempts >= last, f.retryAfter > maxRetryAfter:
+		s.health.gaveUp(f, before)
+		return f
+	case !s.health.retry(f):
+		return f
+	}
+	s.retries.Add(1)
+	wait := max(f.retryAfter, backoff(f.attempts, throttled, s.opts.Rand()))
+	s.opts.Logger.DebugContext(ctx, "request is tried again", "source", s.opts.Name, "attempt", f.attempts, "wait", wait, "error", f.Error())
+	if err := sleep(ctx, wait); err != nil {
+		return fmt.Errorf("%s of %q: %w", f.action, f.repo, context.Cause(ctx))
+	}
+	return nil
+}
+
+// attempt makes one HTTP request within the source's limits and classifies what came of it.
+func (s *Source) attempt(ctx context.Context, r request) (page, int, generation, *failure) {
+	cred := s.keys.current()
+	epoch, err := s.pace.enter(ctx)
+	if err != nil {
+		return page{}, epoch, cred, &failure{}
+	}
+	defer s.pace.leave()
+	begun := s.opts.Now()
+	p, f := s.exchange(ctx, r, cred.Credentials)
+	outcome := classOK
+	if f != nil {
+		outcome = f.class
+		f.action, f.project, f.repo, f.seq = r.action, r.project, r.repo, s.events.Add(1)
+		f.reach = f.class.stopping()
+	}
+	if ctx.Err() == nil {
+		s.opts.Observe(r.action, outcome.outcome(), s.opts.Now().Sub(begun))
+	}
+	return p, epoch, cred, f
+}
+
+// exchange sends one request and reads the answer to it.
+func (s *Source) exchange(ctx context.Context, r request, cred Credentials) (page, *failure) {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.RequestTimeout) // the body's time counts too: a trickle ends
+	defer cancel()
+	req, secrets, err := s.build(ctx, r, cred)
+	if err != nil {
+		return page{}, &failure{class: classNoAPI, detail: redact(err.Error(), secrets)}
+	}
+	s.requests.Add(1)
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return page{}, &failure{class: classRetry, detail: redact(networkDetail(err, s.opts.RequestTimeout), secrets)}
+	}
+	defer resp.Body.Close() //nolint:errcheck // nothing was written
+	s.noteClock(resp.Header)
+	f := &failure{
+		status:     resp.StatusCode,
+		requestID:  redact(resp.Header.Get("X-Ucloud-Request-Uuid"), secrets),
+		retryAfter: retryAfter(resp.Header),
+	}
+	body, err := readBody(resp.Body)
+	if err != nil {
+		f.class, f.detail = classRetry, redact(networkDetail(err, s.opts.RequestTimeout), secrets)
+		if errors.Is(err, errTooLarge) {
+			f.class = classRepo // the same question would get the same answer
+		}
+		return page{}, f
+	}
+	a, err := s.decoder.decode(body, r.action, r.repo)
+	if err == nil && f.requestID == "" {
+		f.requestID = redact(a.requestID, secrets)
+	}
+	switch {
+	case err == nil && a.retCode != 0:
+		f.class, f.retCode, f.detail = classOf(a.retCode), a.retCode, redact(a.message, secrets)
+	case err == nil && resp.StatusCode == http.StatusOK:
+		return a.page, nil
+	default:
+		f.class = classOfStatus(resp.StatusCode)
+		if f.detail = http.StatusText(resp.StatusCode); resp.StatusCode == http.StatusOK {
+			f.detail = redact(err.Error(), secrets)
+		}
+	}
+	if f.status == http.StatusTooManyRequests {
+		f.class = classThrottle
+	}
+	return page{}, f
+}
+
+var errTooLarge = fmt.Errorf("answer is larger than %d bytes", maxBody)
+
+func readBody(r io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, maxBody+1))
+	if err == nil && len(body) > maxBody {
+		return nil, errTooLarge
+	}
+	return body, err
+}
+
+// retryAfter is the pause the registry asks for, in either form. A date is measured against the answer's own, not our clock.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if text == "" {
+		return 0
+	}
+	if seconds, err := strconv.ParseInt(text, 10, 32); err == nil {
+		return time.Duration(max(0, seconds)) * time.Second
+	}
+	until, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return 0
+	}
+	return max(0, until.Sub(now))
+}
+
+// unavailable tells whether the source as a whole cannot be asked any more.
+func unavailable(err error) bool {
+	return errors.Is(err, registry.ErrUnavailable) || errors.Is(err, registry.ErrRefused)
+}

@@ -1,0 +1,121 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// The actions of the API that are used.
+const (
+	actionImages = "GetRepoImage"
+	actionRepos  = "GetRepo"
+)
+
+// lister reads the pages of one list over HTTP, as many at a time as the source allows.
+type lister struct {
+	source  *Source
+	request request // offset and limit are filled in for each page
+
+	mu      sync.Mutex
+	last    time.Time // when the latest page was there
+	foreign string    // another repo's name that a row carried
+}
+
+func (l *lister) limit() int { return l.request.limit }
+
+// pages implements pager.
+func (l *lister) pages(ctx context.Context, offsets []int, take func(int, page)) error {
+	if len(offsets) == 1 && offsets[0] == 0 {
+		return l.first(ctx, take)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(l.source.opts.Concurrency)
+	for _, offset := range offsets {
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return l.page(ctx, l.request, offset, take)
+		})
+	}
+	return g.Wait()
+}
+
+// first reads the first page, with fewer rows where the server refuses to give as many as it is asked for.
+func (l *lister) first(ctx context.Context, take func(int, page)) error {
+	size, proven := l.source.size.current()
+	l.request.limit = size
+	err := l.page(ctx, l.request, 0, take)
+	if err == nil {
+		l.source.size.worked(size)
+		return nil
+	}
+	if proven || !badParameter(err) {
+		return err
+	}
+	for _, smaller := range fallbackSizes {
+		if smaller >= size {
+			continue
+		}
+		r := l.request
+		r.limit = smaller
+		if l.page(ctx, r, 0, take) == nil {
+			l.source.opts.Logger.InfoContext(ctx, "registry refuses the page size", "source", l.source.opts.Name, "size", size, "used", smaller)
+			l.source.size.worked(smaller)
+			l.request.limit = smaller
+			return nil
+		}
+	}
+	return err // of the size that was asked for: the size was not what was refused
+}
+
+func (l *lister) page(ctx context.Context, r request, offset int, take func(int, page)) error {
+	r.offset = offset
+	p, err := l.source.call(ctx, r)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = l.source.opts.Now()
+	if p.foreign != "" {
+		l.foreign = p.foreign
+	}
+	take(offset, p)
+	return nil
+}
+
+// fallbackSizes are tried when the page size is refused; 20 is the documented default.
+var fallbackSizes = []int{100, 50, 20}
+
+// badParameter tells whether the server found a value of the call out of range. The code does not tell which.
+func badParameter(err error) bool {
+	var f *failure
+	return errors.As(err, &f) && (f.retCode == 230 || f.retCode == 240)
+}
+
+// pageSize is how many rows the source's server is asked for.
+type pageSize struct {
+	mu     sync.Mutex
+	rows   int
+	proven bool // the server has accepted it
+}
+
+func newPageSize(rows int) *pageSize { return &pageSize{rows: rows} }
+
+func (p *pageSize) current() (int, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.rows, p.proven
+}
+
+// worked notes a size that was accepted; a larger one is not asked for again.
+func (p *pageSize) worked(rows int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rows, p.proven = min(p.rows, rows), true
+}

@@ -1,0 +1,159 @@
+package fetch
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// throttledFrom is the rate, in requests a second, from which a source without a limit is halved when it throttles.
+	throttledFrom = 10
+	// slowest is the lowest rate that throttling leads to.
+	slowest = 0.2
+	// regain is what each success gives back to a slowed rate. At r requests a second that is a tenth of r every second.
+	regain = 0.1
+	// freeAgain is the rate at which a source without a limit counts as recovered.
+	freeAgain = 200
+)
+
+// pace bounds what a source sends, all its repos together: requests in flight, requests a second, and pauses that the
+// registry asked for.
+type pace struct {
+	slots   chan struct{}
+	limiter *rate.Limiter
+	full    rate.Limit // the configured rate
+
+	mu     sync.Mutex
+	epoch  int           // rises with every slow-down
+	resume chan struct{} // closed when the pause is over; nil when there is none
+	until  int           // counts pauses, so that a shorter one does not end a longer one
+}
+
+func newPace(concurrency int, perSecond float64) *pace {
+	full := rate.Inf
+	if perSecond > 0 {
+		full = rate.Limit(perSecond)
+	}
+	// The burst is what may be sent at once after a quiet time: a twentieth of a second's worth, so that timers of a
+	// millisecond's grain do not hold a high rate down.
+	burst := max(1, int(min(perSecond, 1e6)/20))
+	return &pace{slots: make(chan struct{}, concurrency), limiter: rate.NewLimiter(full, burst), full: full}
+}
+
+// enter waits for a pause to be over, for a place in flight and for the rate. Call leave when the answer is there. The epoch
+// goes back to throttled.
+func (p *pace) enter(ctx context.Context) (epoch int, err error) {
+	for {
+		p.mu.Lock()
+		resume := p.resume
+		p.mu.Unlock()
+		if resume == nil {
+			break
+		}
+		select {
+		case <-resume:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	if r := p.limiter.Reserve(); r.Delay() > 0 {
+		if err := sleep(ctx, r.Delay()); err != nil {
+			r.Cancel()
+			p.leave()
+			return 0, err
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.epoch, ctx.Err()
+}
+
+func (p *pace) leave() { <-p.slots }
+
+// throttled slows every worker down: half the rate, and no request at all for the time the registry asked for. Answers to
+// requests that were under way when the last slow-down happened do not count again.
+func (p *pace) throttled(epoch int, pause time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if epoch == p.epoch {
+		p.epoch++
+		now := p.limiter.Limit()
+		if now == rate.Inf {
+			now = 2 * throttledFrom
+		}
+		p.limiter.SetLimit(max(slowest, now/2))
+	}
+	if pause <= 0 {
+		return
+	}
+	p.until++
+	if p.resume == nil {
+		p.resume = make(chan struct{})
+	}
+	mine := p.until
+	time.AfterFunc(pause, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if mine == p.until {
+			close(p.resume)
+			p.resume = nil
+		}
+	})
+}
+
+// succeeded lets a slowed rate recover little by little.
+func (p *pace) succeeded() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.limiter.Limit()
+	if now == p.full {
+		return
+	}
+	now += regain
+	if now >= p.full || p.full == rate.Inf && now >= freeAgain {
+		now = p.full
+	}
+	p.limiter.SetLimit(now)
+}
+
+// Backoff between attempts of one request.
+const (
+	backoffRetry    = 500 * time.Millisecond
+	backoffThrottle = time.Second
+	backoffCap      = 60 * time.Second
+)
+
+// backoff is the wait after the given attempt, from 1: a random part of a time that doubles with every attempt. The whole
+// time is jittered, so that workers which failed together do not come back together.
+func backoff(attempt int, throttled bool, random float64) time.Duration {
+	base := backoffRetry
+	if throttled {
+		base = backoffThrottle
+	}
+	top := min(float64(backoffCap), float64(base)*math.Pow(2, float64(attempt-1)))
+	return time.Duration(random * top)
+}
+
+// sleep waits, or returns the context's error as soon as it ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

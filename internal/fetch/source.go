@@ -1,0 +1,129 @@
+// Package fetch reads a container registry of the UCloud family through its HTTP API: it signs, sends, classifies, retries
+// and limits requests, decodes answers that keep to no schema, finds out which repos there are, and walks a repo's list of
+// images, which moves under the reader, with evidence of how complete the reading is.
+package fetch
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"syncer/internal/registry"
+)
+
+// Source reads one registry account. All of its limits are shared by all repos that are read at the same time.
+type Source struct {
+	opts    Options
+	client  *http.Client
+	decoder decoder
+	pace    *pace
+	health  *health
+	keys    *keys
+	habits  *habits
+	size    *pageSize
+
+	requests, retries atomic.Int64
+	events            atomic.Int64 // numbers failures and listings in the order they happen
+	skew              atomic.Pointer[time.Duration]
+	listings          struct {
+		sync.Mutex
+		byProject map[string]*listing
+	}
+}
+
+// New checks the options and makes a source. It sends nothing.
+func New(opts Options) (*Source, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{
+		opts:    opts,
+		decoder: decoder{zone: opts.Zone},
+		pace:    newPace(opts.Concurrency, opts.RateLimit/float64(opts.Shards)),
+		health:  newHealth(opts.RetryBudget),
+		keys:    newKeys(opts.Credentials, opts.Refresh),
+		habits:  &habits{},
+		size:    newPageSize(opts.PageSize),
+		client: &http.Client{
+			Transport: opts.Transport,
+			// A redirect would take the signature to whoever is named in it.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+	s.listings.byProject = map[string]*listing{}
+	return s, nil
+}
+
+// Name is the name the source is configured under.
+func (s *Source) Name() string { return s.opts.Name }
+
+// Traffic counts what was sent since New.
+func (s *Source) Traffic() registry.Traffic {
+	return registry.Traffic{Requests: s.requests.Load(), Retries: s.retries.Load()}
+}
+
+// Read walks one repo's list of images. An error wraps registry.ErrRefused, ErrProjectRefused or ErrUnavailable when it
+// reaches beyond the repo, registry.ErrRepoGone when a complete listing does not hold the repo any more, and else concerns
+// this repo alone.
+func (s *Source) Read(ctx context.Context, repo registry.Repo) (registry.Snapshot, error) {
+	started := s.opts.Now()
+	l := &lister{source: s, request: request{action: actionImages, project: repo.ProjectID, repo: repo.Key.Name}}
+	v, err := read(ctx, l, s.habits)
+	if refusedCall(err) {
+		err = s.confirmGone(ctx, repo, err)
+	}
+	if err != nil {
+		return registry.Snapshot{}, fmt.Errorf("read repo %q: %w", repo.Key, err)
+	}
+	snap := registry.Snapshot{
+		Repo:       repo,
+		StartedAt:  started,
+		FinishedAt: l.last,
+		Images:     v.images,
+		Evidence:   v.evidence,
+		Walks:      v.walks,
+		Pages:      v.pages,
+		Seams:      v.broken,
+		Duplicates: v.duplicates,
+		TotalCount: v.total,
+		Rejected:   v.rejected,
+	}
+	s.report(ctx, snap, l.foreign)
+	return snap, nil
+}
+
+// report logs what somebody who looks into a repo would want to know.
+func (s *Source) report(ctx context.Context, snap registry.Snapshot, foreign string) {
+	log := s.opts.Logger.With("source", s.opts.Name, "repo", snap.Repo.Key.Name)
+	if foreign != "" {
+		log.WarnContext(ctx, "rows name another repo than was asked for", "other", shorten(foreign, 80))
+	}
+	if n := len(snap.Rejected); n > 0 {
+		first := snap.Rejected[0]
+		log.WarnContext(ctx, "rows could not be used in full", "rows", n, "image", first.Image, "reason", first.Reason)
+	}
+	log.DebugContext(ctx, "repo read", "images", len(snap.Images), "walks", snap.Walks, "pages", snap.Pages, "seams", snap.Seams,
+		"duplicates", snap.Duplicates, "total_count", snap.TotalCount, "complete", snap.Evidence == registry.Complete)
+}
+
+// noteClock keeps how far the server's clock is ahead of ours.
+func (s *Source) noteClock(h http.Header) {
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return
+	}
+	skew := date.Sub(s.opts.Now())
+	s.skew.Store(&skew)
+}
+
+// ClockSkew is how far the server's clock was ahead of ours at the last answer, to about a second; false when no answer told.
+func (s *Source) ClockSkew() (time.Duration, bool) {
+	if skew := s.skew.Load(); skew != nil {
+		return *skew, true
+	}
+	return 0, false
+}

@@ -1,0 +1,185 @@
+package fetch
+
+import (
+	"cmp"
+	"context"
+	"slices"
+)
+
+const (
+	// seam is how many rows each page shares with the one before it. One row would not tell a shift by one from a swap.
+	seam = 2
+	// firstBatch is how many pages are asked for at once before the registry has shown that its TotalCount can be believed; each further
+	// batch is as large as all before it, so a lie costs no more than the truth.
+	firstBatch = 8
+	// sparePages is what a walk may read beyond a multiple of the pages its rows need.
+	sparePages = 64
+	// maxRows ends a walk of a list that never ends, at five times the size an account is planned for.
+	maxRows = 5_000_000
+)
+
+// pager reads pages of one list, in any order and several at a time, and hands each to take as it comes; take is not called
+// twice at once. It stops at the first error.
+type pager interface {
+	pages(ctx context.Context, offsets []int, take func(offset int, p page)) error
+	limit() int // rows asked for
+}
+
+// span is a page that was read: where it begins and its rows' numbers in the book.
+type span struct {
+	offset int
+	rows   []int32
+}
+
+func (s span) end() int { return s.offset + len(s.rows) }
+
+// walk is one passage over a list from its first row to its last.
+type walk struct {
+	pager pager
+	book  *book
+	habit *habits
+
+	spans  []span // by offset
+	tried  map[int]bool
+	total  int64 // as last heard; -1: nothing usable
+	steady bool  // every page gave the same total
+	widest int   // rows of the largest page
+	batch  int
+	fresh  int  // rows the book did not hold for this walk before the batch under way
+	ended  bool // the end of the list was seen
+	// filling: the batch under way reads holes, which need not bring anything new
+	filling bool
+}
+
+func newWalk(p pager, b *book, h *habits) *walk {
+	b.turn()
+	return &walk{pager: p, book: b, habit: h, tried: map[int]bool{}, total: -1, steady: true, batch: firstBatch}
+}
+
+// run reads until the end is seen, nothing new comes any more, or the budget is used up.
+func (w *walk) run(ctx context.Context) error {
+	for offsets := []int{0}; len(offsets) > 0; offsets = w.next() {
+		for _, offset := range offsets {
+			w.tried[offset] = true
+		}
+		before := w.book.seen
+		if err := w.pager.pages(ctx, offsets, w.take); err != nil {
+			return err
+		}
+		if byOffset := func(a, b span) int { return cmp.Compare(a.offset, b.offset) }; !slices.IsSortedFunc(w.spans, byOffset) {
+			slices.SortStableFunc(w.spans, byOffset)
+		}
+		w.fresh = w.book.seen - before
+	}
+	return nil
+}
+
+func (w *walk) take(offset int, p page) {
+	if len(w.spans) > 0 && p.total != w.total {
+		w.steady = false
+	}
+	w.total = p.total
+	w.widest = max(w.widest, len(p.rows))
+	w.spans = append(w.spans, span{offset: offset, rows: w.book.enter(p)})
+}
+
+// overlap is how many rows neighbouring pages share. A server that gives one or two rows at a time leaves no room for two.
+func (w *walk) overlap() int { return max(0, min(seam, w.widest-1)) }
+
+// reach is the first row not read yet when all pages are laid out by offset, holes aside.
+func (w *walk) reach() int {
+	end := 0
+	for _, s := range w.spans {
+		end = max(end, s.end())
+	}
+	return end
+}
+
+// holes are the offsets at which rows between two pages, or the rows they should share, are still to be read: the server
+// gave fewer rows than it did at first.
+func (w *walk) holes() []int {
+	var offsets []int
+	end := w.spans[0].end()
+	for _, s := range w.spans[1:] {
+		at := max(0, end-w.overlap())
+		if s.offset+w.overlap() > end && !w.tried[at] && s.end() > end {
+			offsets = append(offsets, at)
+		}
+		end = max(end, s.end())
+	}
+	return offsets
+}
+
+// beyond tells whether a page past the last row was asked for and was empty.
+func (w *walk) beyond(reach int) bool {
+	return slices.ContainsFunc(w.spans, func(s span) bool { return len(s.rows) == 0 && s.offset >= reach })
+}
+
+// next is what to read now; nothing when the walk is over.
+func (w *walk) next() []int {
+	reach := w.reach()
+	if len(w.spans) > sparePages+4*(reach/max(1, w.widest-w.overlap())+1) || reach > maxRows {
+		return nil
+	}
+	filled := w.filling
+	offsets := w.holes()
+	if w.filling = len(offsets) > 0; w.filling {
+		return offsets
+	}
+	w.ended = w.atEnd(reach)
+	if stuck := w.fresh == 0 && len(w.spans) > 1 && !filled; w.ended || stuck {
+		return nil
+	}
+	probe := max(0, reach-w.overlap())
+	if w.total <= int64(reach) || w.beyond(reach) {
+		return []int{probe}
+	}
+	stride := w.widest - w.overlap()
+	for at := probe; int64(at+w.overlap()) < w.total && len(offsets) < w.batch; at += stride {
+		offsets = append(offsets, at)
+	}
+	w.batch *= 2
+	return offsets
+}
+
+// atEnd tells whether the list ends at reach.
+func (w *walk) atEnd(reach int) bool {
+	if w.tried[max(0, reach-w.overlap())] && len(w.spans) > 1 {
+		return true // read on from there, and nothing more came
+	}
+	if len(w.spans) == 1 {
+		return w.onePage(reach)
+	}
+	if w.total != int64(reach) {
+		return w.repeats() && w.total > 0 && w.total <= int64(len(w.spans[0].rows))
+	}
+	for _, s := range w.spans {
+		if s.end() == reach && len(s.rows) < w.widest {
+			return true // the page with the last row was not full
+		}
+	}
+	return false
+}
+
+// onePage tells whether the first page is the whole list. It is when it is empty, or when it is not full and says that there is no more; but a
+// server that cuts pages short and gives their length as TotalCount would look the same, so a size that this server was not
+// yet seen to exceed is looked behind once.
+func (w *walk) onePage(rows int) bool {
+	switch {
+	case rows == 0:
+		return w.total <= 0
+	case rows >= w.pager.limit():
+		return false
+	case w.total == int64(rows):
+		return w.habit.mayEndAt(rows)
+	case w.total < 0:
+		return w.habit.longer(rows)
+	}
+	return false
+}
+
+// repeats tells whether the second page was the first once more and the first was not full: the server ignores Offset, and
+// has said that there is no more.
+func (w *walk) repeats() bool {
+	return len(w.spans) == 2 && len(w.spans[0].rows) < w.pager.limit() && slices.Equal(w.spans[0].rows, w.spans[1].rows)
+}
