@@ -103,7 +103,7 @@ func (r *Run) write(ctx context.Context, tx pgx.Tx, snaps []registry.Snapshot, o
 			mine = append(mine, l)
 		}
 	}
-	if err := writeLooks(ctx, tx, mine); err != nil {
+	if err := writeLooks(ctx, tx, mine, &changes{}); err != nil {
 		return nil, err
 	}
 	results := make([]registry.RepoSync, len(snaps))
@@ -181,16 +181,15 @@ func lostClaim(s *registry.Snapshot) registry.RepoSync {
 }
 
 // writeLooks compares the snapshots with what is known and writes the difference.
-func writeLooks(ctx context.Context, tx pgx.Tx, looks []*look) error {
+func writeLooks(ctx context.Context, tx pgx.Tx, looks []*look, c *changes) error {
 	sort.Slice(looks, func(i, j int) bool { return looks[i].repoID < looks[j].repoID })
-	var c changes
-	if err := compareKnown(ctx, tx, looks, &c); err != nil {
+	if err := compareKnown(ctx, tx, looks, c); err != nil {
 		return err
 	}
 	for _, l := range looks {
-		l.judge(&c)
+		l.judge(c)
 		for _, m := range l.unseen {
-			l.miss(&c, m)
+			l.miss(c, m)
 			if err := c.flushAt(ctx, tx, chunk); err != nil {
 				return err
 			}
@@ -199,7 +198,7 @@ func writeLooks(ctx context.Context, tx pgx.Tx, looks []*look) error {
 			if found {
 				continue
 			}
-			l.add(&c, &l.snap.Images[i])
+			l.add(c, &l.snap.Images[i])
 			if err := c.flushAt(ctx, tx, chunk); err != nil {
 				return err
 			}

@@ -47,8 +47,8 @@ const (
 	colAbsence, colDeleted             = 17, 19
 )
 
-func (m *image) scan(rows pgx.Rows) error {
-	return rows.Scan(&m.ID, &m.Name, &m.PullCount, &m.Kind, &m.CountBefore, &m.ObservedAt, &m.Generation, &m.LatestTag,
+func (m *image) scan(row pgx.CollectableRow) error {
+	return row.Scan(&m.ID, &m.Name, &m.PullCount, &m.Kind, &m.CountBefore, &m.ObservedAt, &m.Generation, &m.LatestTag,
 		&m.CreateTimeRaw, &m.CreatedAt, &m.UpdateTimeRaw, &m.UpdatedAt, &m.FirstSeenAt, &m.AbsentAt, &m.LastSeenAt,
 		&m.LastCountedAt, &m.LastPulledAt, &m.Absence, &m.MissingSince, &m.DeletedAt)
 }

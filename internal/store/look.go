@@ -49,6 +49,7 @@ type look struct {
 
 // changes is what looks add up to write.
 type changes struct {
+	discard bool // count only, write nothing
 	inserts []image
 	updates []image
 	history []historyRow

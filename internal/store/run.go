@@ -23,7 +23,7 @@ const lockAlive = `EXISTS (
 
 // lockCheckInterval is how often a run makes sure that it still holds its lock. A lost lock lets others take its repos, which
 // the row of each repo then tells; so this is about waste, not about truth.
-const lockCheckInterval = 10 * time.Second
+const lockCheckInterval = 5 * time.Second
 
 // NewRun describes a run that begins.
 type NewRun struct {

@@ -14,8 +14,10 @@ func (c *changes) flushAt(ctx context.Context, tx pgx.Tx, n int) error {
 	if len(c.inserts)+len(c.updates) < n && (n > 1 || len(c.events) == 0) {
 		return nil
 	}
-	if err := c.flush(ctx, tx); err != nil {
-		return err
+	if !c.discard {
+		if err := c.flush(ctx, tx); err != nil {
+			return err
+		}
 	}
 	c.inserts, c.updates, c.history = c.inserts[:0], c.updates[:0], c.history[:0]
 	c.days, c.dayAdds, c.events = c.days[:0], c.dayAdds[:0], c.events[:0]

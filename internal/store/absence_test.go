@@ -1,0 +1,141 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"syncer/internal/registry"
+)
+
+const presenceSQL = `SELECT name, absence, missing_since, deleted_at, last_seen_at FROM syncer.images ORDER BY name`
+
+const eventSQL = `SELECT e.at, i.name, e.event, e.old_value, e.new_value
+FROM syncer.events e LEFT JOIN syncer.images i USING (image_id) ORDER BY e.at, i.name, e.event`
+
+func TestAbsenceAddsUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	both, one := images("a", 10, "b", 5), images("a", 10)
+	w.look(registry.Complete, both) // 11:00
+	w.look(registry.Drifting, one)  // 12:00
+	w.expect("one drifting look proves little", presenceSQL, "a|0|-|-|-", "b|1|-|-|30T11:00")
+	w.look(registry.Complete, both) // 13:00
+	w.expect("seeing clears the sum", presenceSQL, "a|0|-|-|-", "b|0|-|-|-")
+	w.look(registry.Partial, one)  // 14:00
+	w.look(registry.Drifting, one) // 15:00
+	w.look(registry.Drifting, one) // 16:00
+	w.expect("two drifting looks make it missing", presenceSQL, "a|0|-|-|-", "b|2|30T16:00|-|30T13:00")
+	w.look(registry.Complete, one) // 17:00
+	w.expect("a complete one deletes it", presenceSQL, "a|0|-|-|-", "b|4|30T16:00|30T17:00|30T13:00")
+	w.expect("repo", `SELECT images, pull_count FROM syncer.repos`, "1|10")
+	quiet := w.look(registry.Complete, one) // 18:00
+	if quiet.Changed != 0 {
+		t.Errorf("a deleted image was written again: %+v", quiet)
+	}
+	w.look(registry.Complete, images("a", 10, "b", 7)) // 19:00
+	w.expect("reappeared", presenceSQL, "a|0|-|-|-", "b|0|-|-|-")
+	w.expect("its history goes on", historySQL, "a|30T11:00|-|10|-|1|1", "b|30T11:00|-|5|-|1|1", "b|30T19:00|30T13:00|7|2|3|1")
+	w.expect("events", eventSQL,
+		"30T16:00|b|missing|5|-", "30T17:00|b|deleted|5|-", "30T19:00|b|reappeared|deleted|-")
+}
+
+func TestMadeAnewIsANewGeneration(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	created := func(day int, count int64) []registry.Image {
+		at := time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC)
+		return []registry.Image{{
+			Name: "a", PullCount: count, Counted: true, LatestTag: fmt.Sprint("v", day),
+			Created: registry.Timestamp{Raw: at.Format(time.DateTime), At: at},
+		}}
+	}
+	w.look(registry.Complete, created(1, 100))
+	w.look(registry.Complete, created(2, 3))
+	w.expect("history", historySQL, "a|30T11:00|-|100|-|1|1", "a|30T12:00|30T11:00|3|3|7|2")
+	w.expect("events", eventSQL, "30T12:00|a|tag_pushed|v1|v2")
+	w.expect("image", `SELECT created_at, create_time_raw, generation FROM syncer.images`, "02T00:00|2026-01-02 00:00:00|2")
+}
+
+func many(n int) []registry.Image {
+	var list []registry.Image
+	for i := range n {
+		list = append(list, images(fmt.Sprintf("image%03d", i), i)...)
+	}
+	return list
+}
+
+func TestMassDeletionIsHeld(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		known, left int
+		held        bool
+	}{
+		"ten of ten":           {10, 0, true},
+		"the only one":         {1, 0, true},
+		"ten of eleven":        {11, 1, false},
+		"eleven of twelve":     {12, 1, true},
+		"fifteen percent":      {100, 85, false},
+		"more than that":       {100, 84, true},
+		"nothing was known":    {0, 0, false},
+		"all but ten of fifty": {50, 40, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.look(registry.Complete, many(tt.known))
+			got := w.look(registry.Complete, many(tt.left))
+			if held := got.Status == registry.RepoHeld; held != tt.held {
+				t.Fatalf("status %s: %s", got.Status, got.Error)
+			}
+			want := fmt.Sprint(tt.known - tt.left)
+			if tt.held {
+				want = "0"
+			}
+			w.expect("missing", `SELECT count(*) FROM syncer.images WHERE missing_since IS NOT NULL OR absence > 0`, want)
+		})
+	}
+}
+
+func TestHeldRepoIsReleased(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.look(registry.Complete, many(40))
+	for range 3 {
+		if got := w.look(registry.Complete, append(many(5), images("fresh", 1)...)); got.Status != registry.RepoHeld || !got.Complete {
+			t.Fatalf("a held repo must stay held until it is released: %+v", got)
+		}
+	}
+	w.expect("held looks prove nothing", `SELECT last_complete_at, held_since, last_status FROM syncer.repos`, "30T11:00|30T12:00|held")
+	w.expect("what is there is written", `SELECT name, absent_at FROM syncer.images WHERE name = 'fresh'`, "fresh|30T11:00")
+	w.opt.AllowMassDelete = func(k registry.RepoKey) bool { return k == w.repo.Key }
+	if got := w.look(registry.Complete, many(5)); got.Status != registry.RepoOK || got.Missing != 36 {
+		t.Fatalf("released: %+v", got)
+	}
+	w.opt.AllowMassDelete = nil
+	w.look(registry.Complete, many(5))
+	w.expect("and then deleted", `SELECT count(*) FROM syncer.images WHERE deleted_at IS NOT NULL`, "36")
+	w.expect("events of the repo", `SELECT at, event, new_value FROM syncer.events WHERE image_id IS NULL ORDER BY at`,
+		"30T12:00|held|35", "30T15:00|released|36")
+}
+
+func TestRowWithoutNameProvesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.look(registry.Complete, images("a", 1, "b", 1))
+	w.now = w.now.Add(time.Hour)
+	w.apply(registry.Snapshot{
+		Repo: w.repo, FinishedAt: w.now, StartedAt: w.now, Images: images("a", 1), Evidence: registry.Complete,
+		Rejected: []registry.Rejection{{Reason: "row is null"}},
+	})
+	w.expect("the unreadable row may be b", presenceSQL, "a|0|-|-|-", "b|0|-|-|30T11:00")
+}
+
+func TestClockThatStepsBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.look(registry.Complete, images("a", 1))
+	w.now = w.now.Add(-3 * time.Hour)
+	w.look(registry.Complete, images("a", 2))
+	w.expect("observations stay in order", `SELECT observed_at > since, pulls FROM syncer.history WHERE since IS NOT NULL`, "true|1")
+}

@@ -1,0 +1,159 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"syncer/internal/registry"
+	"syncer/internal/store"
+)
+
+func TestClaimsExcludeEachOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first, second := w.begin(), w.begin()
+	repos := []registry.Repo{w.repo, {Key: registry.RepoKey{Source: "default", Name: "library"}}}
+	if held, err := first.Claim(t.Context(), repos[:1]); err != nil || len(held) != 0 {
+		t.Fatalf("first claim: held %v, %v", held, err)
+	}
+	held, err := second.Claim(t.Context(), repos)
+	if err != nil || len(held) != 1 || held[0] != w.repo.Key {
+		t.Fatalf("second claim: held %v, %v", held, err)
+	}
+	snap := registry.Snapshot{Repo: w.repo, StartedAt: w.now, FinishedAt: w.now, Images: images("a", 1), Evidence: registry.Complete}
+	results, err := second.Apply(t.Context(), []registry.Snapshot{snap}, store.ApplyOptions{})
+	if err != nil || results[0].Status != registry.RepoLocked {
+		t.Fatalf("apply without a claim: %+v, %v", results, err)
+	}
+	w.expect("nothing was written by it", `SELECT count(*) FROM syncer.images`, "0")
+	if err := first.Finish(t.Context(), registry.RunSummary{Status: registry.RunOK, FinishedAt: w.now}); err != nil {
+		t.Fatal(err)
+	}
+	if held, err := second.Claim(t.Context(), repos); err != nil || len(held) != 0 {
+		t.Fatalf("claim after the other finished: held %v, %v", held, err)
+	}
+	second.Close()
+}
+
+func TestDeadRunIsAborted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dead := w.begin()
+	if _, err := dead.Claim(t.Context(), []registry.Repo{w.repo}); err != nil {
+		t.Fatal(err)
+	}
+	dead.Close() // the lock goes, the record stays open
+	alive := w.begin()
+	if held, err := alive.Claim(t.Context(), []registry.Repo{w.repo}); err != nil || len(held) != 0 {
+		t.Fatalf("claims of a dead run must be void: held %v, %v", held, err)
+	}
+	third := w.begin()
+	defer third.Close()
+	w.expect("runs", `SELECT run_id, status, finished_at IS NOT NULL, error IS NOT NULL FROM syncer.runs ORDER BY run_id`,
+		"1|aborted|true|true", "2|running|false|false", "3|running|false|false")
+	alive.Close()
+}
+
+// Ten processes that sync one repo whose count rises: every pull is counted once, however they meet.
+func TestConcurrentRunsCountEveryPullOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.look(registry.Complete, images("a", 0))
+	const processes, rounds = 10, 8
+	var truth struct {
+		sync.Mutex
+		count int
+		now   time.Time
+	}
+	truth.now = w.now
+	read := func() registry.Snapshot {
+		truth.Lock()
+		defer truth.Unlock()
+		truth.count += 3
+		truth.now = truth.now.Add(time.Second)
+		return registry.Snapshot{
+			Repo: w.repo, StartedAt: truth.now, FinishedAt: truth.now, Images: images("a", truth.count), Evidence: registry.Complete,
+		}
+	}
+	var wg sync.WaitGroup
+	for range processes {
+		wg.Go(func() {
+			s, err := store.Open(t.Context(), w.dsn, store.Options{MaxConns: 2})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer s.Close()
+			for range rounds {
+				if err := syncOnce(t.Context(), s, w.repo, read); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	w.expect("pulls add up to the count", `SELECT sum(pulls)::bigint = max(pull_count) FROM syncer.history`, "true")
+	w.expect("nothing but increases", `SELECT DISTINCT kind FROM syncer.history WHERE kind <> 1`, "3")
+	w.expect("no claim is left", `SELECT count(*) FROM syncer.repos WHERE claimed_by IS NOT NULL`, "0")
+}
+
+func syncOnce(ctx context.Context, s *store.Store, repo registry.Repo, read func() registry.Snapshot) error {
+	run, err := s.BeginRun(ctx, store.NewRun{Kind: registry.RunSync, Shard: "0/1", Version: "test", StartedAt: start})
+	if err != nil {
+		return err
+	}
+	held, err := run.Claim(ctx, []registry.Repo{repo})
+	if err == nil && len(held) == 0 {
+		_, err = run.Apply(ctx, []registry.Snapshot{read()}, store.ApplyOptions{})
+	}
+	return errors.Join(err, run.Finish(ctx, registry.RunSummary{Status: registry.RunOK, FinishedAt: start}))
+}
+
+func TestRunKeepsItsLockThroughALostConnection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	run := w.begin()
+	defer run.Close()
+	conn, err := pgx.Connect(t.Context(), w.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	const holders = `SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+WHERE l.locktype = 'advisory' AND l.classid = 1937337955 AND d.datname = current_database()`
+	w.expect("lock", holders, "1")
+	if _, err := conn.Exec(t.Context(), `SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+WHERE l.locktype = 'advisory' AND d.datname = current_database()`); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); w.query(holders)[0] != "1"; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the lock was not taken again")
+		}
+	}
+}
+
+func TestRefusedDataFailsOneRepoOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	snap := func(repo string, list []registry.Image) registry.Snapshot {
+		key := registry.RepoKey{Source: "default", Name: repo}
+		return registry.Snapshot{Repo: registry.Repo{Key: key}, StartedAt: w.now, FinishedAt: w.now, Images: list, Evidence: registry.Complete}
+	}
+	bad := images("x", 1)
+	bad[0].LatestTag = "nul \x00 byte"
+	results := w.apply(snap("good", images("a", 1)), snap("bad", bad), snap("fine", images("b", 2)))
+	for i, want := range []registry.RepoStatus{registry.RepoOK, registry.RepoFailed, registry.RepoOK} {
+		if results[i].Status != want {
+			t.Errorf("repo %d is %s (%s), want %s", i, results[i].Status, results[i].Error, want)
+		}
+	}
+	w.expect("images", `SELECT name FROM syncer.images ORDER BY name`, "a", "b")
+	w.expect("the record says why", `SELECT r.name, s.status, s.error LIKE '%invalid byte sequence%' FROM syncer.repo_syncs s JOIN syncer.repos r USING (repo_id) WHERE s.error IS NOT NULL`,
+		"bad|failed|true")
+}

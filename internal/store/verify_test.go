@@ -1,0 +1,179 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"pgregory.net/rapid"
+
+	"syncer/internal/registry"
+	"syncer/internal/store"
+)
+
+// verify returns what Verify reports, without the repo.
+func (w *world) verify(repair bool) []string {
+	w.t.Helper()
+	var list []string
+	if _, err := w.s.Verify(w.t.Context(), store.VerifyOptions{Repair: repair}, func(d store.Difference) {
+		list = append(list, fmt.Sprintf("%s %s: %s, derived %s", d.Image, d.What, d.Stored, d.Derived))
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	return list
+}
+
+func (w *world) exec(sql string) {
+	w.t.Helper()
+	conn, err := pgx.Connect(w.t.Context(), w.dsn)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(w.t.Context(), sql); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// season gives the repo a history with every kind of row in it.
+func (w *world) season() {
+	for _, counts := range [][]any{
+		{"a", 10, "b", 100, "c", -1}, {"a", 12, "b", 80, "c", 1}, {"a", 0, "b", 3, "c", 1, "d", 6},
+		{"a", 13, "b", 3, "c", 2, "d", 6}, {"a", 13, "b", 9, "c", 2, "d", 6},
+	} {
+		w.look(registry.Complete, images(counts...))
+	}
+	w.now = w.now.Add(24 * time.Hour)
+	w.look(registry.Complete, images("a", 15, "b", 1, "c", 2))
+}
+
+func TestVerifyFindsAndMendsEachError(t *testing.T) {
+	t.Parallel()
+	const hourTwelve = `observed_at = '2026-03-30 12:00Z'`
+	const ofA = `image_id = (SELECT image_id FROM syncer.images WHERE name = 'a')`
+	for name, tt := range map[string]struct {
+		plant, want string
+		remains     bool
+	}{
+		"pulls":               {`UPDATE syncer.history SET pulls = 7 WHERE ` + ofA + ` AND ` + hourTwelve, "a history.pulls: 7, derived 2", false},
+		"pulls of a baseline": {`UPDATE syncer.history SET pulls = 10 WHERE ` + ofA + ` AND kind = 1`, "a history.pulls: 10, derived NULL", false},
+		"kind":                {`UPDATE syncer.history SET kind = 4 WHERE ` + ofA + ` AND ` + hourTwelve, "a history.kind: correction, derived increase", false},
+		"window before the row before": {`UPDATE syncer.history SET since = '2026-03-30 09:00Z' WHERE ` + ofA + ` AND ` + hourTwelve,
+			"a history.since: 2026-03-30T09:00:00Z, derived 2026-03-30T11:00:00Z", false},
+		"window without an end": {`UPDATE syncer.history SET since = observed_at WHERE ` + ofA + ` AND ` + hourTwelve,
+			"a history.since: 2026-03-30T12:00:00Z, derived 2026-03-30T11:00:00Z", false},
+		"row twice": {`INSERT INTO syncer.history SELECT image_id, observed_at + interval '1 minute', observed_at, pull_count, 0, generation, 3 FROM syncer.history WHERE ` + ofA + ` AND ` + hourTwelve,
+			"a history.kind: increase, derived no row: nothing changed", true},
+		"row without image": {`INSERT INTO syncer.history SELECT image_id + 1000, observed_at, since, pull_count, pulls, generation, kind FROM syncer.history WHERE ` + ofA + ` AND ` + hourTwelve,
+			" history.image_id: 4294968297, derived no such image", true},
+		"roll-up pulls":    {`UPDATE syncer.image_days SET pulls = pulls + 1 WHERE ` + ofA + ` AND day = '2026-03-30'`, "a image_days.pulls: 4, derived 3", false},
+		"roll-up count":    {`UPDATE syncer.image_days SET pull_count = 0 WHERE ` + ofA + ` AND day = '2026-03-30'`, "a image_days.pull_count: 0, derived 13", false},
+		"roll-up resets":   {`UPDATE syncer.image_days SET resets = 2 WHERE ` + ofA + ` AND day = '2026-03-30'`, "a image_days.resets: 2, derived 0", false},
+		"roll-up lacks":    {`DELETE FROM syncer.image_days WHERE ` + ofA + ` AND day = '2026-03-30'`, "a image_days.day: no row, derived a row", false},
+		"roll-up too many": {`INSERT INTO syncer.image_days SELECT image_id, day - 1, 1, 1, 0 FROM syncer.image_days WHERE ` + ofA + ` AND day = '2026-03-30'`, "a image_days.day: a row, derived no row", false},
+		"current count":    {`UPDATE syncer.images SET pull_count = 99 WHERE ` + ofA, "a images.pull_count: 99, derived 15", false},
+		"current kind":     {`UPDATE syncer.images SET kind = 5 WHERE ` + ofA, "a images.kind: 5, derived 3", false},
+		"current doubt":    {`UPDATE syncer.images SET count_before = 5 WHERE ` + ofA, "a images.count_before: 5, derived NULL", false},
+		"current time":     {`UPDATE syncer.images SET observed_at = '2026-03-30 12:00Z' WHERE ` + ofA, "a images.observed_at: 2026-03-30T12:00:00Z, derived 2026-03-31T16:00:00Z", false},
+		"last pulled":      {`UPDATE syncer.images SET last_pulled_at = NULL WHERE ` + ofA, "a images.last_pulled_at: NULL, derived 2026-03-31T16:00:00Z", false},
+		"generation":       {`UPDATE syncer.images SET generation = 3 WHERE ` + ofA, "a images.generation: 3, derived 1", false},
+		"repo images":      {`UPDATE syncer.repos SET images = 9`, " repos.images: 9, derived 4", false},
+		"repo pull count":  {`UPDATE syncer.repos SET pull_count = 9`, " repos.pull_count: 9, derived 24", false},
+		"repo day":         {`UPDATE syncer.repo_days SET pulls = 0 WHERE day = '2026-03-31'`, " repo_days.pulls: 0, derived 2", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.season()
+			if found := w.verify(false); len(found) > 0 {
+				t.Fatalf("differences before anything was planted: %q", found)
+			}
+			w.exec(tt.plant)
+			if found := w.verify(false); !slices.Contains(found, tt.want) {
+				t.Fatalf("found %q, want %q", found, tt.want)
+			}
+			w.verify(true)
+			if left := w.verify(false); (len(left) > 0) != tt.remains {
+				t.Fatalf("after repair: %q", left)
+			}
+		})
+	}
+}
+
+// model is what a history must come to, kept the simple way: all looks in memory.
+type model struct {
+	counts map[string]int64
+	pulls  map[string]int64 // believed pulls, as sums
+}
+
+// Random histories, applied in batches of random size, verify clean and add up to the growth of counters that never fall.
+func TestRandomHistoriesVerify(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	looks := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		looks++
+		repos := rapid.IntRange(1, 4).Draw(rt, "repos")
+		worlds := make([]*model, repos)
+		for i := range worlds {
+			worlds[i] = &model{counts: map[string]int64{}, pulls: map[string]int64{}}
+		}
+		for range rapid.IntRange(1, 12).Draw(rt, "rounds") {
+			w.now = w.now.Add(time.Duration(rapid.IntRange(1, 40).Draw(rt, "hours")) * time.Hour)
+			var snaps []registry.Snapshot
+			for i, m := range worlds {
+				if rapid.IntRange(0, 3).Draw(rt, "looked") == 0 {
+					continue
+				}
+				key := registry.RepoKey{Source: "default", Name: fmt.Sprintf("repo%d-%d", looks, i)}
+				snaps = append(snaps, registry.Snapshot{
+					Repo: registry.Repo{Key: key}, StartedAt: w.now, FinishedAt: w.now, Images: m.look(rt),
+					Evidence: rapid.SampledFrom([]registry.Evidence{registry.Complete, registry.Drifting, registry.Partial}).Draw(rt, "evidence"),
+				})
+			}
+			if len(snaps) > 0 {
+				w.apply(snaps...)
+			}
+		}
+		for i, m := range worlds {
+			m.check(rt, w, fmt.Sprintf("repo%d-%d", looks, i))
+		}
+	})
+	if found := w.verify(false); len(found) > 0 {
+		t.Errorf("%d differences, first %q", len(found), found[0])
+	}
+}
+
+// look moves the model's truth and reads it, now and then through a glitch or without some rows.
+func (m *model) look(t *rapid.T) []registry.Image {
+	var list []registry.Image
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		if _, known := m.counts[name]; !known && rapid.Bool().Draw(t, "not yet") {
+			continue
+		}
+		before, known := m.counts[name]
+		m.counts[name] = before + rapid.Int64Range(0, 5).Draw(t, "pulled")
+		if known && rapid.IntRange(0, 9).Draw(t, "unseen") == 0 {
+			continue
+		}
+		list = append(list, registry.Image{
+			Name: name, PullCount: m.counts[name], Counted: rapid.IntRange(0, 9).Draw(t, "counted") > 0, LatestTag: "v1",
+		})
+	}
+	return list
+}
+
+// check compares the sum of pulls of each image with the growth since its first count.
+func (m *model) check(t *rapid.T, w *world, repo string) {
+	for _, line := range w.query(`
+SELECT i.name, sum(h.pulls)::bigint - (max(h.pull_count) - CASE WHEN bool_or(h.kind = 1) THEN min(h.pull_count) ELSE 0 END), max(h.pull_count) - i.pull_count
+FROM syncer.images i JOIN syncer.repos r USING (repo_id) JOIN syncer.history h USING (image_id)
+WHERE r.name = $1 GROUP BY i.image_id, i.name, i.pull_count HAVING sum(h.pulls) IS NOT NULL`, repo) {
+		if line[1:] != "|0|0" {
+			t.Fatalf("%s: pulls do not add up: %s", repo, line)
+		}
+	}
+}
