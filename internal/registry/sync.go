@@ -52,6 +52,7 @@ type RepoSync struct {
 	Missing     int // images newly marked missing
 	Rejected    int
 	HistoryRows int
+	Gone        bool   // a complete listing does not hold the repo, see ErrRepoGone; Status is failed
 	Error       string // empty when Status is ok
 }
 

@@ -139,3 +139,35 @@ func TestClockThatStepsBack(t *testing.T) {
 	w.look(registry.Complete, images("a", 2))
 	w.expect("observations stay in order", `SELECT observed_at > since, pulls FROM syncer.history WHERE since IS NOT NULL`, "true|1")
 }
+
+func TestRepoIsGoneAfterTwoListings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.look(registry.Complete, many(20))
+	missing := func() {
+		w.now = w.now.Add(time.Hour)
+		run := w.begin()
+		if err := run.Record(t.Context(), []registry.RepoSync{{
+			Repo: w.repo, Status: registry.RepoFailed, Gone: true, FinishedAt: w.now, StartedAt: w.now, Error: "not listed",
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		run.Close()
+	}
+	const state = `SELECT r.images, r.gone_at, count(i.deleted_at), r.last_status FROM syncer.repos r JOIN syncer.images i USING (repo_id) GROUP BY r.repo_id`
+	missing()
+	w.expect("one listing proves too little", state, "20|-|0|failed")
+	w.look(registry.Complete, many(20))
+	missing()
+	w.expect("a look clears it", state, "20|-|0|failed")
+	missing()
+	w.expect("gone", state, "0|30T15:00|20|failed")
+	missing()
+	w.expect("and only once", `SELECT event, count(*) FROM syncer.events GROUP BY 1 ORDER BY 1`, "deleted|20", "gone|1", "missing|20")
+	if found := w.verify(false); len(found) > 0 {
+		t.Errorf("verify: %q", found)
+	}
+	w.look(registry.Complete, many(20))
+	w.expect("back", state, "20|-|0|ok")
+	w.expect("events", `SELECT event, count(*) FROM syncer.events WHERE at > '2026-03-30 16:30Z' GROUP BY 1 ORDER BY 1`, "back|1", "reappeared|20")
+}

@@ -49,6 +49,7 @@ func (r *Run) Record(ctx context.Context, results []registry.RepoSync) error {
 		}
 		batch := &pgx.Batch{}
 		queueAttempts(batch, r.id, triedIDs, tried)
+		queueGone(batch, triedIDs, tried)
 		queueRepoSyncs(batch, r.id, list, results)
 		return tx.SendBatch(ctx, batch).Close()
 	})

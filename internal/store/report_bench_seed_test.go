@@ -18,7 +18,7 @@ const (
 	benchImages    = 100_000
 	benchDays      = 365
 	benchLooksADay = 12
-	benchRate      = 870.0 // pulls of the most popular image a look; makes 5 % of the images change
+	benchRate      = 930.0 // pulls of the most popular image a look; makes 5 % of the images change
 )
 
 // seedYear writes the year that ends at end as the store would have left it.
@@ -33,7 +33,15 @@ func seedYear(ctx context.Context, pool *pgxpool.Pool, end time.Time) (rows int6
 	if err != nil {
 		return 0, err
 	}
-	year := newBenchYear(start)
+	repos, err := pool.Query(ctx, "SELECT repo_id FROM syncer.repos")
+	if err != nil {
+		return 0, err
+	}
+	ids, err := pgx.CollectRows(repos, pgx.RowTo[int64])
+	if err != nil {
+		return 0, err
+	}
+	year := newBenchYear(start, ids)
 	for year.look < benchDays*benchLooksADay { // a COPY a fortnight: memory of the server stays small
 		year.until = min(year.look+14*benchLooksADay, benchDays*benchLooksADay)
 		n, err := pool.CopyFrom(ctx, pgx.Identifier{"syncer", "history"},
@@ -82,6 +90,7 @@ func run(ctx context.Context, pool *pgxpool.Pool, statements ...any) error {
 type benchYear struct {
 	rng               *rand.Rand
 	start             time.Time
+	repos             []int64
 	look, until, next int // look, the look to stop before, and the next image
 	rate              []float64
 	dies              []int // look after which nobody pulls the image
@@ -89,9 +98,9 @@ type benchYear struct {
 	row               []any
 }
 
-func newBenchYear(start time.Time) *benchYear {
+func newBenchYear(start time.Time, repos []int64) *benchYear {
 	y := &benchYear{
-		rng: rand.New(rand.NewPCG(1, 2)), start: start,
+		rng: rand.New(rand.NewPCG(1, 2)), start: start, repos: repos,
 		rate: make([]float64, benchImages), dies: make([]int, benchImages),
 		count: make([]int64, benchImages),
 		row:   make([]any, 7),
@@ -134,7 +143,7 @@ func (y *benchYear) Next() bool {
 }
 
 func (y *benchYear) set(i int, since, pulls any, kind int16) {
-	id := int64(i%benchRepos+1)<<32 | int64(i/benchRepos+1)
+	id := y.repos[i%benchRepos]<<32 | int64(i/benchRepos+1)
 	y.row = []any{id, y.at(y.look), since, y.count[i], pulls, int32(1), kind}
 }
 
