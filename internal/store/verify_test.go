@@ -68,7 +68,7 @@ func TestVerifyFindsAndMendsEachError(t *testing.T) {
 		"row twice": {`INSERT INTO syncer.history SELECT image_id, observed_at + interval '1 minute', observed_at, pull_count, 0, generation, 3 FROM syncer.history WHERE ` + ofA + ` AND ` + hourTwelve,
 			"a history.kind: increase, derived no row: nothing changed", true},
 		"row without image": {`INSERT INTO syncer.history SELECT image_id + 1000, observed_at, since, pull_count, pulls, generation, kind FROM syncer.history WHERE ` + ofA + ` AND ` + hourTwelve,
-			" history.image_id: 4294968297, derived no such image", true},
+			" history.image_id: 2870177441047905257, derived no such image", true},
 		"roll-up pulls":    {`UPDATE syncer.image_days SET pulls = pulls + 1 WHERE ` + ofA + ` AND day = '2026-03-30'`, "a image_days.pulls: 4, derived 3", false},
 		"roll-up count":    {`UPDATE syncer.image_days SET pull_count = 0 WHERE ` + ofA + ` AND day = '2026-03-30'`, "a image_days.pull_count: 0, derived 13", false},
 		"roll-up resets":   {`UPDATE syncer.image_days SET resets = 2 WHERE ` + ofA + ` AND day = '2026-03-30'`, "a image_days.resets: 2, derived 0", false},
