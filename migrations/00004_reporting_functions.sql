@@ -25,44 +25,125 @@ $$;
 COMMENT ON FUNCTION syncer.history_floor() IS 'Start of the history that is kept; before it only the roll-up answers. -infinity when nothing was dropped.';
 
 -- +goose StatementBegin
+CREATE FUNCTION syncer.pulls_between(from_ts timestamptz, to_ts timestamptz, ids bigint[])
+RETURNS TABLE (image_id bigint, pulls numeric)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+SET max_parallel_workers_per_gather = 0 -- starting workers costs more than they take off
+SET work_mem = '64MB'
+AS $$
+#variable_conflict use_column
+DECLARE
+    floor timestamptz := syncer.history_floor();
+    day0  date := ($1 AT TIME ZONE 'UTC')::date;
+    day1  date := ($2 AT TIME ZONE 'UTC')::date; -- the days from day0 to before day1 come from the roll-up
+    head  timestamptz := $1;                     -- history from from_ts to before head
+    tail  timestamptz := $2;                     -- history from tail to before to_ts
+BEGIN
+    IF $1 >= floor AND $1 > day0::timestamp AT TIME ZONE 'UTC' THEN
+        day0 := day0 + 1;
+        head := LEAST(day0::timestamp AT TIME ZONE 'UTC', $2);
+    END IF;
+    IF $2 >= floor THEN
+        tail := GREATEST(day1::timestamp AT TIME ZONE 'UTC', head);
+    END IF;
+    RETURN QUERY
+    SELECT x.image_id, SUM(x.pulls)
+    FROM (SELECT d.image_id, d.pulls FROM syncer.image_days d
+          WHERE d.day >= day0 AND d.day < day1 AND d.pulls > 0 AND ($3 IS NULL OR d.image_id = ANY ($3))
+          UNION ALL
+          SELECT h.image_id, h.pulls FROM syncer.history h
+          WHERE h.observed_at >= $1 AND h.observed_at < head AND h.pulls > 0 AND ($3 IS NULL OR h.image_id = ANY ($3))
+          UNION ALL
+          SELECT h.image_id, h.pulls FROM syncer.history h
+          WHERE h.observed_at >= tail AND h.observed_at < $2 AND h.pulls > 0 AND ($3 IS NULL OR h.image_id = ANY ($3))) x
+    GROUP BY x.image_id;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION syncer.pulls_between(timestamptz, timestamptz, bigint[]) IS
+'Pulls noticed from from_ts to before to_ts by image, of the images named or of all. Where the history is no longer kept, a day counts when it ends in the span.';
+
+-- +goose StatementBegin
+CREATE FUNCTION syncer.busy_on(days date[], n bigint) RETURNS bigint[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+AS $$
+DECLARE
+    ids bigint[] := '{}';
+    one date;
+BEGIN
+    FOREACH one IN ARRAY $1 LOOP -- a query a day: each reads its own month
+        ids := ids || ARRAY(SELECT d.image_id FROM syncer.image_days d
+                            WHERE d.day = one AND d.pulls > 0 ORDER BY d.pulls DESC LIMIT $2);
+    END LOOP;
+    RETURN ids;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION syncer.busy_on(date[], bigint) IS 'The n images with the most pulls on each of some UTC days.';
+
+-- +goose StatementBegin
+CREATE FUNCTION syncer.ever_as_busy(from_ts timestamptz, to_ts timestamptz, total numeric) RETURNS bigint[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+AS $$
+DECLARE
+    day0  date := ($1 AT TIME ZONE 'UTC')::date;
+    day1  date := ($2 AT TIME ZONE 'UTC')::date;
+    least numeric := ceil($3 / (day1 - day0 + 1));
+    ids   bigint[];
+BEGIN
+    IF $3 IS NULL OR $3 < 1 THEN
+        RETURN NULL;
+    END IF;
+    ids := ARRAY(SELECT DISTINCT d.image_id
+                 FROM syncer.image_days d
+                 WHERE d.day >= day0 AND d.day <= day1 AND d.pulls >= LEAST(least, 9223372036854775807)::bigint);
+    -- So many are cheaper to sum up in passing than one by one.
+    RETURN CASE WHEN cardinality(ids) <= 5000 THEN ids END;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION syncer.ever_as_busy(timestamptz, timestamptz, numeric) IS
+'Images that had, on any UTC day that the span touches, at least an even share of that total: no other can have reached it. NULL when they are too many to be worth it.';
+
+-- +goose StatementBegin
 CREATE FUNCTION reporting.top_images(from_ts timestamptz, to_ts timestamptz, n bigint)
 RETURNS TABLE (rank bigint, source text, project_id text, repo text, image text, pulls bigint, pull_count bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 SET jit = off
-SET work_mem = '64MB'
 AS $$
 #variable_conflict use_column
 DECLARE
-    lo    timestamptz := GREATEST(COALESCE($1, '-infinity'), '1970-01-01 00:00:00+00');
-    hi    timestamptz := LEAST(COALESCE($2, 'infinity'), '3000-01-01 00:00:00+00');
-    floor timestamptz := syncer.history_floor();
-    day0  date := (lo AT TIME ZONE 'UTC')::date;
-    day1  date := (hi AT TIME ZONE 'UTC')::date; -- the days from day0 to before day1 come from the roll-up
-    head  timestamptz := lo;                     -- history from lo to before head
-    tail  timestamptz := hi;                     -- history from tail to before hi
+    lo   timestamptz := GREATEST(COALESCE($1, '-infinity'), '1970-01-01 00:00:00+00');
+    hi   timestamptz := LEAST(COALESCE($2, 'infinity'), syncer.report_now() + interval '1 day');
+    last date := (hi - interval '1 day')::date;
+    good numeric; -- what the nth of some busy images has: the n best have no less
+    ids  bigint[];
 BEGIN
-    IF lo >= floor AND lo > day0::timestamp AT TIME ZONE 'UTC' THEN
-        day0 := day0 + 1;
-        head := LEAST(day0::timestamp AT TIME ZONE 'UTC', hi);
+    IF hi <= lo THEN
+        RETURN;
     END IF;
-    IF hi >= floor THEN
-        tail := GREATEST(day1::timestamp AT TIME ZONE 'UTC', head);
+    -- Summing up every image costs five times the scan of its days. The scan alone finds those that can be among the best.
+    IF $3 BETWEEN 1 AND 1000 THEN
+        SELECT b.pulls INTO good
+        FROM syncer.pulls_between(lo, hi, syncer.busy_on(ARRAY[last, lo::date + 1], $3 * 2)) b
+        ORDER BY b.pulls DESC
+        OFFSET $3 - 1 LIMIT 1;
+        ids := syncer.ever_as_busy(lo, hi, good);
     END IF;
     RETURN QUERY
     WITH best AS (
-        SELECT x.image_id, SUM(x.pulls) AS pulls
-        FROM (SELECT d.image_id, d.pulls FROM syncer.image_days d WHERE d.day >= day0 AND d.day < day1 AND d.pulls > 0
-              UNION ALL
-              SELECT h.image_id, h.pulls FROM syncer.history h
-              WHERE h.observed_at >= lo AND h.observed_at < head AND h.pulls > 0
-              UNION ALL
-              SELECT h.image_id, h.pulls FROM syncer.history h
-              WHERE h.observed_at >= tail AND h.observed_at < hi AND h.pulls > 0) x
-        GROUP BY x.image_id
-        ORDER BY 2 DESC, 1
-        LIMIT $3
+        SELECT p.image_id, p.pulls FROM syncer.pulls_between(lo, hi, ids) p ORDER BY p.pulls DESC, p.image_id LIMIT $3
     )
     SELECT ROW_NUMBER() OVER (ORDER BY b.pulls DESC, b.image_id), r.source, r.project_id, r.name, i.name,
            LEAST(b.pulls, 9223372036854775807)::bigint, i.pull_count
@@ -84,43 +165,41 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan
 SET jit = off
-SET work_mem = '64MB'
 AS $$
 #variable_conflict use_column
 DECLARE
-    hi    timestamptz := syncer.report_now();
+    -- The last look is in the later span though a span ends before its end.
+    hi    timestamptz := syncer.report_now() + interval '1 microsecond';
     mid   timestamptz := hi - make_interval(hours => 24 * $1);
     lo    timestamptz := hi - make_interval(hours => 48 * $1);
     today date := (hi AT TIME ZONE 'UTC')::date;
-    -- The spans begin within a UTC day. What was noticed from there to midnight comes from the history, the rest by days.
-    mid_midnight timestamptz := (today - $1 + 1)::timestamp AT TIME ZONE 'UTC';
-    lo_midnight  timestamptz := (today - 2 * $1 + 1)::timestamp AT TIME ZONE 'UTC';
-    mid_day      timestamptz := (today - $1)::timestamp AT TIME ZONE 'UTC';
+    good  numeric; -- the change of the nth of some busy images: those of the n best are no less
+    ids   bigint[];
+    more  bigint[];
 BEGIN
     IF $1 < 1 THEN
         RAISE 'days must be 1 or more, not %', $1 USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    IF $2 BETWEEN 1 AND 1000 THEN
+        ids := syncer.busy_on(ARRAY[today - 1, today - 1 - $1], $2 * 2);
+        SELECT abs(COALESCE(a.pulls, 0) - COALESCE(b.pulls, 0)) INTO good
+        FROM syncer.pulls_between(mid, hi, ids) a
+        FULL JOIN syncer.pulls_between(lo, mid, ids) b USING (image_id)
+        ORDER BY 1 DESC
+        OFFSET $2 - 1 LIMIT 1;
+        -- Who changed by that much had as many pulls in one of the spans.
+        ids := syncer.ever_as_busy(lo, mid, good);
+        more := syncer.ever_as_busy(mid, hi, good);
+        ids := CASE WHEN ids IS NOT NULL AND more IS NOT NULL THEN ids || more END;
+    END IF;
     RETURN QUERY
-    WITH sums AS (
-        SELECT x.image_id, COALESCE(SUM(x.pulls) FILTER (WHERE x.recent), 0) AS pulls,
-               COALESCE(SUM(x.pulls) FILTER (WHERE NOT x.recent), 0) AS pulls_before
-        FROM (SELECT d.image_id, d.pulls, d.day > today - $1 AS recent
-              FROM syncer.image_days d
-              WHERE d.day > today - 2 * $1 AND d.day <> today - $1 AND d.pulls > 0
-              UNION ALL
-              SELECT h.image_id, h.pulls, h.observed_at > mid
-              FROM syncer.history h
-              WHERE h.observed_at >= mid_day AND h.observed_at < mid_midnight AND h.pulls > 0
-              UNION ALL
-              SELECT h.image_id, h.pulls, false
-              FROM syncer.history h
-              WHERE h.observed_at > lo AND h.observed_at < lo_midnight AND h.pulls > 0) x
-        GROUP BY x.image_id
-    ), best AS (
-        SELECT s.image_id, s.pulls, s.pulls_before, s.pulls - s.pulls_before AS change
-        FROM sums s
-        WHERE s.pulls <> s.pulls_before
-        ORDER BY abs(s.pulls - s.pulls_before) DESC, s.image_id
+    WITH best AS (
+        SELECT image_id, COALESCE(a.pulls, 0) AS pulls, COALESCE(b.pulls, 0) AS pulls_before,
+               COALESCE(a.pulls, 0) - COALESCE(b.pulls, 0) AS change
+        FROM syncer.pulls_between(mid, hi, ids) a
+        FULL JOIN syncer.pulls_between(lo, mid, ids) b USING (image_id)
+        WHERE COALESCE(a.pulls, 0) <> COALESCE(b.pulls, 0)
+        ORDER BY abs(COALESCE(a.pulls, 0) - COALESCE(b.pulls, 0)) DESC, image_id
         LIMIT $2
     )
     SELECT ROW_NUMBER() OVER (ORDER BY abs(b.change) DESC, b.image_id), r.source, r.project_id, r.name, i.name,
@@ -133,15 +212,15 @@ BEGIN
     JOIN syncer.images i USING (image_id)
     JOIN syncer.repos r USING (repo_id)
     CROSS JOIN LATERAL (
-        SELECT COUNT(*) FILTER (WHERE d.day > today - $1) AS recent, COUNT(*) FILTER (WHERE d.day <= today - $1) AS before
+        SELECT COUNT(*) FILTER (WHERE d.day >= today - $1) AS recent, COUNT(*) FILTER (WHERE d.day < today - $1) AS before
         FROM syncer.repo_days d
-        WHERE d.repo_id = i.repo_id AND d.day > today - 2 * $1 AND d.day <= today AND d.looks > 0) l
+        WHERE d.repo_id = i.repo_id AND d.day >= today - 2 * $1 AND d.day < today AND d.looks > 0) l
     ORDER BY abs(b.change) DESC, b.image_id;
 END
 $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION reporting.movers(integer, bigint, bigint) IS
-'The n images whose pulls of the last days x 24 hours differ most, up or down, from those of as long before. growth_percent is NULL below min_before pulls before (10 when not given), so that 1 -> 3 is not +200 %. days_looked_at and days_looked_at_before say on how many of the UTC days of either span the repo was looked at: where they are fewer than days, the difference may be the outage''s.';
+'The n images whose pulls of the last days x 24 hours differ most, up or down, from those of as long before. growth_percent is NULL below min_before pulls before (10 when not given), so that 1 -> 3 is not +200 %. days_looked_at and days_looked_at_before say on how many of the UTC days before today the repo was looked at: where they are fewer than days, the difference may be the outage''s.';
 
 -- +goose StatementBegin
 CREATE FUNCTION reporting.stale_images(days integer)
@@ -249,4 +328,4 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA reporting FROM PUBLIC;
 
 -- +goose Down
 DROP FUNCTION reporting.images_as_of, reporting.stale_images, reporting.movers, reporting.top_images,
-    syncer.history_floor, syncer.report_now;
+    syncer.ever_as_busy, syncer.busy_on, syncer.pulls_between, syncer.history_floor, syncer.report_now;

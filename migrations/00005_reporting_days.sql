@@ -13,7 +13,21 @@ $$;
 COMMENT ON FUNCTION syncer.local_midnights(date, date, text) IS 'Starts of the local days from from_day to the day after to_day. Day n lasts from the nth to before the next.';
 
 -- +goose StatementBegin
-CREATE FUNCTION syncer.pull_shares(midnights timestamptz[], in_source text, in_repo text, in_image text, by_repo boolean)
+CREATE FUNCTION syncer.images_asked_for(in_source text, in_repo text, in_image text) RETURNS bigint[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN $1 IS NULL AND $2 IS NULL AND $3 IS NULL THEN NULL ELSE
+        ARRAY(SELECT i.image_id
+              FROM syncer.images i
+              JOIN syncer.repos r USING (repo_id)
+              WHERE ($1 IS NULL OR r.source = $1) AND ($2 IS NULL OR r.name = $2) AND ($3 IS NULL OR i.name = $3)) END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION syncer.images_asked_for(text, text, text) IS 'Ids of the images that the filters leave; NULL when there is no filter.';
+
+-- +goose StatementBegin
+CREATE FUNCTION syncer.pull_shares(midnights timestamptz[], ids bigint[], by_repo boolean)
 RETURNS TABLE (id bigint, n integer, pulls numeric, split boolean, noticed boolean)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -27,43 +41,37 @@ DECLARE
     lo    timestamptz := $1[1];
     hi    timestamptz := $1[days + 1];
     floor timestamptz := syncer.history_floor();
-    every boolean := $2 IS NULL AND $3 IS NULL AND $4 IS NULL;
 BEGIN
     RETURN QUERY
-    WITH scope AS (
-        SELECT i.image_id
-        FROM syncer.images i
-        JOIN syncer.repos r USING (repo_id)
-        WHERE ($2 IS NULL OR r.source = $2) AND ($3 IS NULL OR r.name = $3) AND ($4 IS NULL OR i.name = $4)
-    ), windows AS (
+    WITH windows AS (
         SELECT h.image_id, h.since, h.observed_at, h.pulls
         FROM syncer.history h
         WHERE h.observed_at > lo AND h.observed_at <= hi AND h.pulls > 0
-          AND (every OR h.image_id IN (SELECT s.image_id FROM scope s))
+          AND ($2 IS NULL OR h.image_id = ANY ($2))
         UNION ALL
         -- The windows of an image do not overlap: only the first that ends after the days asked for can begin in them.
-        SELECT s.image_id, h.since, h.observed_at, h.pulls
-        FROM scope s
+        SELECT i.image_id, h.since, h.observed_at, h.pulls
+        FROM syncer.images i
         CROSS JOIN LATERAL (SELECT x.since, x.observed_at, x.pulls
                             FROM syncer.history x
-                            WHERE x.image_id = s.image_id AND x.observed_at > hi
+                            WHERE x.image_id = i.image_id AND x.observed_at > hi
                             ORDER BY x.observed_at
                             LIMIT 1) h
-        WHERE hi < syncer.report_now() AND h.since < hi AND h.pulls > 0
+        WHERE hi < syncer.report_now() AND h.since < hi AND h.pulls > 0 AND ($2 IS NULL OR i.image_id = ANY ($2))
         UNION ALL
         -- Months whose history is no longer kept: a UTC day of the roll-up is a window of its own.
         SELECT d.image_id, d.day::timestamp AT TIME ZONE 'UTC', (d.day + 1)::timestamp AT TIME ZONE 'UTC', d.pulls
         FROM syncer.image_days d
         WHERE d.day < (floor AT TIME ZONE 'UTC')::date AND d.pulls > 0
           AND d.day >= (lo AT TIME ZONE 'UTC')::date - 1 AND d.day <= (hi AT TIME ZONE 'UTC')::date
-          AND (every OR d.image_id IN (SELECT s.image_id FROM scope s))
+          AND ($2 IS NULL OR d.image_id = ANY ($2))
     ), placed AS (
         -- A window is open at its start and closed at its end; n1 = n0 when no midnight lies inside.
         SELECT w.image_id, w.since, w.observed_at, w.pulls, width_bucket(COALESCE(w.since, w.observed_at), $1) AS n0,
-               width_bucket(w.observed_at - interval '1 microsecond', $1) AS n1
+               width_bucket(w.observed_at - interval '1 microsecond', $1) AS n1, width_bucket(w.observed_at, $1) AS look
         FROM windows w
     ), shares AS (
-        SELECT p.image_id, p.n1 AS n, p.pulls::numeric AS pulls, false AS split, true AS noticed
+        SELECT p.image_id, p.n1 AS n, p.pulls::numeric AS pulls, false AS split, p.look = p.n1 AS noticed
         FROM placed p
         WHERE p.n0 >= p.n1 AND p.n1 BETWEEN 1 AND days
         UNION ALL
@@ -75,18 +83,18 @@ BEGIN
              - CASE WHEN k.n = p.n0 THEN 0
                     ELSE round(p.pulls * EXTRACT(EPOCH FROM $1[k.n] - p.since)
                                        / EXTRACT(EPOCH FROM p.observed_at - p.since)) END,
-               true, k.n = p.n1
+               true, k.n = p.look
         FROM placed p
         CROSS JOIN LATERAL generate_series(GREATEST(p.n0, 1), LEAST(p.n1, days)) k(n)
         WHERE p.n0 < p.n1
     )
-    SELECT CASE WHEN $5 THEN s.image_id >> 32 ELSE s.image_id END, s.n, SUM(s.pulls), bool_or(s.split), bool_or(s.noticed)
+    SELECT CASE WHEN $3 THEN s.image_id >> 32 ELSE s.image_id END, s.n, SUM(s.pulls), bool_or(s.split), bool_or(s.noticed)
     FROM shares s
     GROUP BY 1, 2;
 END
 $$;
 -- +goose StatementEnd
-COMMENT ON FUNCTION syncer.pull_shares(timestamptz[], text, text, text, boolean) IS
+COMMENT ON FUNCTION syncer.pull_shares(timestamptz[], bigint[], boolean) IS
 'Pulls by image (or repo) and local day n, windows split over the midnights pro rata to elapsed time. split: a share of a split window is in it; noticed: a look that day saw pulls.';
 
 -- +goose StatementBegin
@@ -153,7 +161,7 @@ BEGIN
     ), filled AS (
         SELECT x.image_id, x.n, SUM(x.pulls) AS pulls, bool_or(x.split) AS split, bool_or(x.noticed) AS noticed
         FROM (SELECT p.id AS image_id, p.n, p.pulls, p.split, p.noticed
-              FROM syncer.pull_shares(bounds, $4, $5, $6, false) p
+              FROM syncer.pull_shares(bounds, syncer.images_asked_for($4, $5, $6), false) p
               UNION ALL
               SELECT s.image_id, k.n, NULL, false, false
               FROM scope s
@@ -207,7 +215,7 @@ BEGIN
     ), filled AS (
         SELECT x.repo_id, x.n, SUM(x.pulls) AS pulls, bool_or(x.split) AS split, bool_or(x.noticed) AS noticed
         FROM (SELECT p.id AS repo_id, p.n, p.pulls, p.split, p.noticed
-              FROM syncer.pull_shares(bounds, $4, $5, NULL, true) p
+              FROM syncer.pull_shares(bounds, syncer.images_asked_for($4, $5, NULL), true) p
               UNION ALL
               SELECT s.repo_id, k.n, NULL, false, false
               FROM scope s
@@ -236,4 +244,4 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA reporting FROM PUBLIC;
 
 -- +goose Down
 DROP FUNCTION reporting.repo_pulls_by_day, reporting.pulls_by_day, syncer.days_looked_at, syncer.pull_shares,
-    syncer.local_midnights;
+    syncer.images_asked_for, syncer.local_midnights;
