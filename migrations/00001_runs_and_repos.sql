@@ -51,7 +51,6 @@ CREATE TABLE syncer.repos (
     source            text COLLATE "C" NOT NULL,
     name              text COLLATE "C" NOT NULL,
     project_id        text NOT NULL DEFAULT '',
-    claimed_by        bigint,
     next_image        bigint NOT NULL DEFAULT 1 CHECK (next_image <= 4294967296),
     images            bigint NOT NULL DEFAULT 0,
     pull_count        bigint NOT NULL DEFAULT 0,
@@ -71,7 +70,6 @@ COMMENT ON COLUMN syncer.repos.repo_id IS 'Surrogate key; the upper half of its 
 COMMENT ON COLUMN syncer.repos.source IS 'Configured source that the repo is read from.';
 COMMENT ON COLUMN syncer.repos.name IS 'Repo name, unique within its source.';
 COMMENT ON COLUMN syncer.repos.project_id IS 'Project the repo was last read with; empty for the account''s default project.';
-COMMENT ON COLUMN syncer.repos.claimed_by IS 'Run that reads the repo now; void once that run''s lock is gone.';
 COMMENT ON COLUMN syncer.repos.next_image IS 'Number of the next new image.';
 COMMENT ON COLUMN syncer.repos.images IS 'Images that are not deleted.';
 COMMENT ON COLUMN syncer.repos.pull_count IS 'Sum of the last counts of these images.';

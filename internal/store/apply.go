@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sort"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,16 +33,15 @@ func (r *Run) Apply(ctx context.Context, snaps []registry.Snapshot, opt ApplyOpt
 		return nil, err
 	}
 	results, err := r.applyTogether(ctx, snaps, opt)
-	if err == nil {
-		return results, nil
-	}
-	if len(snaps) == 1 && concernsData(err) {
+	switch {
+	case err == nil:
+		return results, r.settle(ctx, results)
+	case !concernsData(err):
+		return nil, databaseError("apply snapshots", err)
+	case len(snaps) == 1:
 		return r.refused(ctx, snaps[0], err)
 	}
-	if len(snaps) == 1 || !concernsData(err) {
-		return nil, databaseError("apply snapshots", err)
-	}
-	results = results[:0]
+	results = make([]registry.RepoSync, 0, len(snaps))
 	for i := range snaps {
 		one, err := r.Apply(ctx, snaps[i:i+1], opt)
 		if err != nil {
@@ -52,6 +50,20 @@ func (r *Run) Apply(ctx context.Context, snaps []registry.Snapshot, opt ApplyOpt
 		results = append(results, one...)
 	}
 	return results, nil
+}
+
+// settle lets go of the claims and lists the repos that turned out to be another run's.
+func (r *Run) settle(ctx context.Context, results []registry.RepoSync) error {
+	var lost []registry.RepoSync
+	repos := make([]registry.Repo, len(results))
+	for i := range results {
+		repos[i] = results[i].Repo
+		if results[i].Status == registry.RepoLocked {
+			lost = append(lost, results[i])
+		}
+	}
+	r.release(ctx, repos)
+	return r.Record(ctx, lost)
 }
 
 // refused records a repo whose data the database does not take.
@@ -80,7 +92,7 @@ func (r *Run) partitionsFor(ctx context.Context, snaps []registry.Snapshot) erro
 
 func (r *Run) applyTogether(ctx context.Context, snaps []registry.Snapshot, opt ApplyOptions) (results []registry.RepoSync, err error) {
 	for range attempts {
-		err = pgx.BeginFunc(ctx, r.store.pool, func(tx pgx.Tx) error {
+		err = pgx.BeginTxFunc(ctx, r.store.pool, pgx.TxOptions{BeginQuery: beginApply}, func(tx pgx.Tx) error {
 			results, err = r.write(ctx, tx, snaps, opt)
 			return err
 		})
@@ -90,6 +102,9 @@ func (r *Run) applyTogether(ctx context.Context, snaps []registry.Snapshot, opt 
 	}
 	return results, err
 }
+
+// beginApply begins the transaction. Its statements are short and many; compiling one takes longer than running it.
+const beginApply = "BEGIN; SET LOCAL jit = off"
 
 // write is the body of the transaction.
 func (r *Run) write(ctx context.Context, tx pgx.Tx, snaps []registry.Snapshot, opt ApplyOptions) ([]registry.RepoSync, error) {
@@ -107,41 +122,51 @@ func (r *Run) write(ctx context.Context, tx pgx.Tx, snaps []registry.Snapshot, o
 		return nil, err
 	}
 	results := make([]registry.RepoSync, len(snaps))
+	var written []registry.RepoSync
+	var ids []int64
 	for i, l := range looks {
 		if l == nil {
 			results[i] = lostClaim(&snaps[i])
-		} else {
-			results[i] = l.result()
+			continue
 		}
+		results[i] = l.result()
+		written, ids = append(written, results[i]), append(ids, l.repoID)
+	}
+	if len(mine) == 0 {
+		return results, nil
 	}
 	batch := &pgx.Batch{}
 	queueRepoUpdates(batch, mine)
 	queueRepoDays(batch, mine)
-	queueRepoSyncs(batch, r.id, r.repoIDs(results), results)
+	queueRepoSyncs(batch, r.id, ids, written)
 	return results, tx.SendBatch(ctx, batch).Close()
 }
 
 // errNoTime is a snapshot without a moment; it would be written before everything that is known.
 var errNoTime = errors.New("snapshot has no finishing time")
 
-// lockLooks locks the rows of the repos and takes from them what a look needs to know; nil for a repo that another run took
-// over after this one lost its lock.
+// lockLooks locks the rows of the repos and takes from them what a look needs to know; nil for a repo that is not claimed, or
+// that another run has looked at since.
 func (r *Run) lockLooks(ctx context.Context, tx pgx.Tx, snaps []registry.Snapshot, opt ApplyOptions) ([]*look, error) {
 	at := make(map[int64]int, len(snaps))
-	ids := make([]int64, len(snaps))
-	r.mu.Lock()
-	for i := range snaps {
-		ids[i] = r.repos[snaps[i].Repo.Key]
-		at[ids[i]] = i
+	ids := make([]int64, 0, len(snaps))
+	claims := r.claims(snaps)
+	for i, c := range claims {
+		if c != nil {
+			ids = append(ids, c.id)
+			at[c.id] = i
+		}
+		if snaps[i].FinishedAt.IsZero() {
+			return nil, errNoTime
+		}
 	}
-	r.mu.Unlock()
 	rows, err := tx.Query(ctx, `
 -- name: LockLooks
 SELECT repo_id, next_image, last_look_at, last_complete_at, held_since, gone_at
 FROM syncer.repos
-WHERE repo_id = ANY ($1) AND claimed_by = $2
+WHERE repo_id = ANY ($1)
 ORDER BY repo_id
-FOR NO KEY UPDATE`, ids, r.id)
+FOR NO KEY UPDATE`, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -149,14 +174,12 @@ FOR NO KEY UPDATE`, ids, r.id)
 	var l look
 	_, err = pgx.ForEachRow(rows, []any{&l.repoID, &l.nextImage, &l.lastLook, &l.complete, &l.heldSince, &l.goneAt}, func() error {
 		i := at[l.repoID]
-		found := l
-		found.snap = &snaps[i]
-		found.release = opt.AllowMassDelete != nil && opt.AllowMassDelete(snaps[i].Repo.Key)
-		if snaps[i].FinishedAt.IsZero() {
-			return errNoTime
+		if found := l; sameMoment(found.lastLook, claims[i].lastLook) {
+			found.snap = &snaps[i]
+			found.release = opt.AllowMassDelete != nil && opt.AllowMassDelete(snaps[i].Repo.Key)
+			found.at = after(snaps[i].FinishedAt, found.lastLook)
+			looks[i] = &found
 		}
-		found.at = after(snaps[i].FinishedAt, found.lastLook)
-		looks[i] = &found
 		l = look{}
 		return nil
 	})
@@ -178,109 +201,4 @@ func lostClaim(s *registry.Snapshot) registry.RepoSync {
 		Repo: s.Repo, Status: registry.RepoLocked, StartedAt: s.StartedAt, FinishedAt: s.FinishedAt, Walks: s.Walks, Pages: s.Pages,
 		TotalCount: s.TotalCount, Seen: len(s.Images), Rejected: len(s.Rejected), Error: "another run took the repo over",
 	}
-}
-
-// writeLooks compares the snapshots with what is known and writes the difference.
-func writeLooks(ctx context.Context, tx pgx.Tx, looks []*look, c *changes) error {
-	sort.Slice(looks, func(i, j int) bool { return looks[i].repoID < looks[j].repoID })
-	if err := compareKnown(ctx, tx, looks, c); err != nil {
-		return err
-	}
-	for _, l := range looks {
-		l.judge(c)
-		for _, m := range l.unseen {
-			l.miss(c, m)
-			if err := c.flushAt(ctx, tx, chunk); err != nil {
-				return err
-			}
-		}
-		for i, found := range l.found {
-			if found {
-				continue
-			}
-			l.add(c, &l.snap.Images[i])
-			if err := c.flushAt(ctx, tx, chunk); err != nil {
-				return err
-			}
-		}
-	}
-	return c.flushAt(ctx, tx, 1)
-}
-
-// compareKnown walks through the known images of the repos in the order of their ids, a chunk of a big repo at a time.
-func compareKnown(ctx context.Context, tx pgx.Tx, looks []*look, c *changes) error {
-	byRepo := make(map[int64]*look, len(looks))
-	ids := make([]int64, len(looks))
-	for i, l := range looks {
-		l.index()
-		byRepo[l.repoID], ids[i] = l, l.repoID
-	}
-	// The images of many small repos come in one answer: they are few, or their snapshots would not be applied together.
-	limit := int64(chunk)
-	if len(looks) > 1 {
-		limit = 1 << 40
-	}
-	for last := int64(0); ; {
-		rows, err := tx.Query(ctx, `
--- name: KnownImages
-SELECT i.*
-FROM unnest($1::bigint[]) AS r (repo_id)
-CROSS JOIN LATERAL (
-    SELECT `+imageColumns+`
-    FROM syncer.images
-    -- A repo is a range of ids: an index scan whatever the statistics say.
-    WHERE image_id > GREATEST(r.repo_id << 32, $2) AND image_id < (r.repo_id + 1) << 32
-    ORDER BY image_id
-    LIMIT $3
-) i`, ids, last, limit)
-		if err != nil {
-			return err
-		}
-		n := int64(0)
-		for rows.Next() {
-			n++
-			if last, err = compareRow(rows, byRepo, c); err != nil {
-				rows.Close()
-				return err
-			}
-		}
-		if err := rows.Err(); err != nil {
-			return err
-		}
-		if err := c.flushAt(ctx, tx, chunk/2); err != nil {
-			return err
-		}
-		if n < limit {
-			return nil
-		}
-	}
-}
-
-// compareRow looks a known image up in the snapshot of its repo.
-func compareRow(rows pgx.Rows, byRepo map[int64]*look, c *changes) (id int64, err error) {
-	raw := rows.RawValues()
-	id = int64Of(raw[colID])
-	l := byRepo[id>>32]
-	i, ok := l.seen[string(raw[colName])]
-	if ok {
-		l.found[i] = true
-		if unchanged(raw, &l.snap.Images[i]) {
-			l.live++
-			l.liveSum = addCapped(l.liveSum, l.snap.Images[i].PullCount)
-			return id, nil
-		}
-	}
-	if !ok && raw[colDeleted] != nil {
-		return id, nil // stays deleted
-	}
-	var m image
-	if err := m.scan(rows); err != nil {
-		return id, fmt.Errorf("read known image %d: %w", id, err)
-	}
-	if ok {
-		l.see(c, m, &l.snap.Images[i])
-	} else {
-		l.unseen = append(l.unseen, m)
-	}
-	return id, nil
 }

@@ -165,7 +165,7 @@ func TestHistoryOfOneRepo(t *testing.T) {
 	w.expect("roll-up", `SELECT i.name, d.day, d.pulls, d.pull_count, d.resets FROM syncer.image_days d JOIN syncer.images i USING (image_id) ORDER BY 1, 2`,
 		"new|30T00:00|9|9|0", "nginx|30T00:00|4|14|0", "odd|30T00:00|-|2|0", "redis|30T00:00|1|6|0")
 	w.expect("repo days", `SELECT day, looks, complete_looks, images, pulls FROM syncer.repo_days`, "30T00:00|7|6|4|14")
-	w.expect("repo", `SELECT images, pull_count, first_seen_at, last_look_at, last_complete_at, last_status, claimed_by FROM syncer.repos`,
-		"4|31|30T11:00|30T17:00|30T17:00|ok|-")
+	w.expect("repo", `SELECT images, pull_count, first_seen_at, last_look_at, last_complete_at, last_status FROM syncer.repos`,
+		"4|31|30T11:00|30T17:00|30T17:00|ok")
 	w.expect("own times are cleared", `SELECT name FROM syncer.images WHERE last_seen_at IS NOT NULL OR last_counted_at IS NOT NULL OR absence > 0`)
 }

@@ -2,53 +2,104 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"syncer/internal/registry"
 )
 
-// Claim takes repos for the run until they are applied or recorded, and returns those that another live run holds. A claim
-// is a run's id in the repo's row; it is void as soon as the lock of that run is gone.
+// claimed is a repo that the run has taken, as it was at that moment.
+type claimed struct {
+	id       int64
+	lastLook *time.Time
+}
+
+// Claim takes repos for the run until they are applied, recorded or the run ends, and returns those that another live run
+// holds.
+//
+// A claim is an advisory lock of the connection that holds the run's own lock. That connection is in a transaction for as long
+// as the run lives, so a pooler gives it to nobody else, and the claims vanish together with a dead run. Should the connection
+// break while the run goes on, another run may take a repo over; Apply then finds that the repo was looked at in between.
 func (r *Run) Claim(ctx context.Context, repos []registry.Repo) (held []registry.RepoKey, err error) {
-	err = pgx.BeginFunc(ctx, r.store.pool, func(tx pgx.Tx) error {
-		ids, err := r.lockRepos(ctx, tx, repos)
-		if err != nil {
-			return err
-		}
-		mine, err := claim(ctx, tx, r.id, ids)
-		if err != nil {
-			return err
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		for key, id := range ids {
-			r.repos[key] = id
-			if !mine[id] {
-				held = append(held, key)
-			}
-		}
-		return nil
-	})
+	sources, names, projects := spread(repos)
+	if err := r.store.addRepos(ctx, sources, names, projects); err != nil {
+		return nil, databaseError("claim repos", err)
+	}
+	r.holding.Lock()
+	defer r.holding.Unlock()
+	if r.holder == nil {
+		return nil, databaseError("claim repos", errLockLost)
+	}
+	rows, err := r.holder.Query(ctx, `
+-- name: ClaimRepos
+SELECT r.repo_id, r.source, r.name, r.last_look_at, pg_try_advisory_lock($3 | r.repo_id)
+FROM syncer.repos r
+JOIN unnest($1::text[], $2::text[]) AS n (source, name) ON r.source = n.source AND r.name = n.name`,
+		sources, names, repoLockSpace<<32)
 	if err != nil {
 		return nil, databaseError("claim repos", err)
 	}
-	return held, nil
+	var c claimed
+	var key registry.RepoKey
+	var mine bool
+	_, err = pgx.ForEachRow(rows, []any{&c.id, &key.Source, &key.Name, &c.lastLook, &mine}, func() error {
+		if mine {
+			r.repos[key] = c
+		} else {
+			held = append(held, key)
+		}
+		c.lastLook = nil
+		return nil
+	})
+	return held, databaseError("claim repos", err)
 }
 
-// lockRepos makes the rows of repos that are not known yet and locks all of them, always in the same order.
-func (r *Run) lockRepos(ctx context.Context, tx pgx.Tx, repos []registry.Repo) (map[registry.RepoKey]int64, error) {
-	sources, names, projects := make([]string, len(repos)), make([]string, len(repos)), make([]string, len(repos))
-	for i, repo := range repos {
-		sources[i], names[i], projects[i] = repo.Key.Source, repo.Key.Name, repo.ProjectID
+// claims are the claims of the snapshots' repos; nil where there is none.
+func (r *Run) claims(snaps []registry.Snapshot) []*claimed {
+	r.holding.Lock()
+	defer r.holding.Unlock()
+	list := make([]*claimed, len(snaps))
+	for i := range snaps {
+		if c, ok := r.repos[snaps[i].Repo.Key]; ok {
+			list[i] = &c
+		}
 	}
-	ids, err := selectRepos(ctx, tx, sources, names)
-	if err != nil || len(ids) == len(repos) {
-		return ids, err
+	return list
+}
+
+// release lets go of claims. What cannot be released any more is gone with its connection.
+func (r *Run) release(ctx context.Context, repos []registry.Repo) {
+	r.holding.Lock()
+	defer r.holding.Unlock()
+	var ids []int64
+	for i := range repos {
+		if c, ok := r.repos[repos[i].Key]; ok {
+			ids = append(ids, c.id)
+			delete(r.repos, repos[i].Key)
+		}
 	}
-	if _, err := tx.Exec(ctx, `
+	if len(ids) == 0 || r.holder == nil {
+		return
+	}
+	if _, err := r.holder.Exec(ctx, `
+-- name: ReleaseRepos
+SELECT pg_advisory_unlock($2 | id) FROM unnest($1::bigint[]) AS id`, ids, repoLockSpace<<32); err != nil {
+		r.store.log.Debug("claims are released when the run ends", "run_id", r.id, "error", err)
+	}
+}
+
+func spread(repos []registry.Repo) (sources, names, projects []string) {
+	for _, repo := range repos {
+		sources, names, projects = append(sources, repo.Key.Source), append(names, repo.Key.Name), append(projects, repo.ProjectID)
+	}
+	return sources, names, projects
+}
+
+// addRepos makes the rows of repos that are not known yet.
+func (s *Store) addRepos(ctx context.Context, sources, names, projects []string) error {
+	_, err := s.pool.Exec(ctx, `
 -- name: AddRepos
 INSERT INTO syncer.repos (source, name, project_id)
 SELECT source, name, project_id
@@ -56,20 +107,19 @@ FROM unnest($1::text[], $2::text[], $3::text[]) AS n (source, name, project_id)
 -- Known repos are left out here, as ON CONFLICT would use up an id for each.
 WHERE NOT EXISTS (SELECT FROM syncer.repos r WHERE r.source = n.source AND r.name = n.name)
 ORDER BY source, name
-ON CONFLICT DO NOTHING`, sources, names, projects); err != nil {
-		return nil, err
-	}
-	return selectRepos(ctx, tx, sources, names)
+ON CONFLICT DO NOTHING`, sources, names, projects)
+	return err
 }
 
-func selectRepos(ctx context.Context, tx pgx.Tx, sources, names []string) (map[registry.RepoKey]int64, error) {
+// repoIDs are the ids of repos by key.
+func repoIDs(ctx context.Context, tx pgx.Tx, sources, names []string) (map[registry.RepoKey]int64, error) {
 	rows, err := tx.Query(ctx, `
--- name: LockRepos
+-- name: RepoIDs
 SELECT r.repo_id, r.source, r.name
 FROM syncer.repos r
 JOIN unnest($1::text[], $2::text[]) AS n (source, name) ON r.source = n.source AND r.name = n.name
 ORDER BY r.repo_id
-FOR NO KEY UPDATE OF r`, sources, names)
+FOR NO KEY UPDATE OF r -- in the order in which everybody locks them`, sources, names)
 	if err != nil {
 		return nil, err
 	}
@@ -81,30 +131,6 @@ FOR NO KEY UPDATE OF r`, sources, names)
 		return nil
 	})
 	return ids, err
-}
-
-// claim marks the locked repos that no other live run holds. A second statement sees what others committed before the lock.
-func claim(ctx context.Context, tx pgx.Tx, run int64, ids map[registry.RepoKey]int64) (map[int64]bool, error) {
-	list := make([]int64, 0, len(ids))
-	for _, id := range ids {
-		list = append(list, id)
-	}
-	rows, err := tx.Query(ctx, `
--- name: ClaimRepos
-UPDATE syncer.repos SET claimed_by = $1
-WHERE repo_id = ANY ($2)
-  AND (claimed_by IS NULL OR claimed_by = $1 OR NOT `+fmt.Sprintf(lockAlive, "claimed_by")+`)
-RETURNING repo_id`, run, list)
-	if err != nil {
-		return nil, err
-	}
-	mine := make(map[int64]bool, len(list))
-	var id int64
-	_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
-		mine[id] = true
-		return nil
-	})
-	return mine, err
 }
 
 // maxErrorText bounds what is kept of a reason, in bytes.

@@ -9,17 +9,6 @@ import (
 	"syncer/internal/registry"
 )
 
-// repoIDs are the ids of the repos of results, which the run has claimed or locked before.
-func (r *Run) repoIDs(results []registry.RepoSync) []int64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	ids := make([]int64, len(results))
-	for i := range results {
-		ids[i] = r.repos[results[i].Repo.Key]
-	}
-	return ids
-}
-
 // Record writes the outcome of repos that were not applied, and lets go of their claims. A repo that another run holds is
 // listed with this run, but its own row is left to the run that holds it.
 func (r *Run) Record(ctx context.Context, results []registry.RepoSync) error {
@@ -33,8 +22,12 @@ func (r *Run) Record(ctx context.Context, results []registry.RepoSync) error {
 			return err
 		}
 	}
+	sources, names, projects := spread(repos)
+	if err := r.store.addRepos(ctx, sources, names, projects); err != nil {
+		return databaseError("record repos", err)
+	}
 	err := pgx.BeginFunc(ctx, r.store.pool, func(tx pgx.Tx) error {
-		ids, err := r.lockRepos(ctx, tx, repos)
+		ids, err := repoIDs(ctx, tx, sources, names)
 		if err != nil {
 			return err
 		}
@@ -48,11 +41,12 @@ func (r *Run) Record(ctx context.Context, results []registry.RepoSync) error {
 			}
 		}
 		batch := &pgx.Batch{}
-		queueAttempts(batch, r.id, triedIDs, tried)
+		queueAttempts(batch, triedIDs, tried)
 		queueGone(batch, triedIDs, tried)
 		queueRepoSyncs(batch, r.id, list, results)
 		return tx.SendBatch(ctx, batch).Close()
 	})
+	r.release(ctx, repos)
 	return databaseError("record repos", err)
 }
 
@@ -63,7 +57,7 @@ func queueRepoUpdates(b *pgx.Batch, looks []*look) {
 	b.Queue(`
 -- name: UpdateRepos
 UPDATE syncer.repos r SET
-    project_id = COALESCE(NULLIF(u.project_id, ''), r.project_id), claimed_by = NULL,
+    project_id = COALESCE(NULLIF(u.project_id, ''), r.project_id),
     next_image = u.next_image, images = u.images, pull_count = u.pull_count, held_since = u.held_since,
     first_seen_at = COALESCE(r.first_seen_at, u.at), last_look_at = u.at, last_attempt_at = u.at,
     last_complete_at = CASE WHEN u.proves THEN u.at ELSE r.last_complete_at END,
@@ -103,18 +97,17 @@ ON CONFLICT (repo_id, day) DO UPDATE SET
 		column(looks, func(l **look) int64 { return (*l).pulls }))
 }
 
-func queueAttempts(b *pgx.Batch, run int64, ids []int64, results []registry.RepoSync) {
+func queueAttempts(b *pgx.Batch, ids []int64, results []registry.RepoSync) {
 	if len(results) == 0 {
 		return
 	}
 	b.Queue(`
 -- name: RecordAttempts
 UPDATE syncer.repos r SET
-    claimed_by = CASE WHEN r.claimed_by = $1 THEN NULL ELSE r.claimed_by END,
     last_attempt_at = u.at, last_status = u.status, last_error = NULLIF(u.error, '')
-FROM unnest($2::bigint[], $3::timestamptz[], $4::text[], $5::text[]) AS u (repo_id, at, status, error)
+FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[]) AS u (repo_id, at, status, error)
 WHERE r.repo_id = u.repo_id`,
-		run, ids,
+		ids,
 		column(results, func(s *registry.RepoSync) time.Time { return s.FinishedAt }),
 		column(results, func(s *registry.RepoSync) string { return string(s.Status) }),
 		column(results, func(s *registry.RepoSync) string { return clean(s.Error) }))

@@ -34,17 +34,28 @@ type image struct {
 	DeletedAt     *time.Time
 }
 
-// imageColumns are the columns of an image in the order of scan and of the positions below.
+// imageColumns are the columns of an image in the order of scan.
 const imageColumns = `image_id, name, pull_count, kind, count_before, observed_at, generation, latest_tag, create_time_raw,
     created_at, update_time_raw, updated_at, first_seen_at, absent_at, last_seen_at, last_counted_at, last_pulled_at,
     absence, missing_since, deleted_at`
 
-// Positions of the columns that tell whether anything about an image changed.
+// briefColumns are what tells whether anything about an image changed, and what a count that merely moved needs.
+const briefColumns = `image_id, name, pull_count, latest_tag, create_time_raw, update_time_raw, kind, generation, observed_at,
+    kind IS NOT NULL AND kind <> 5 AND last_seen_at IS NULL AND last_counted_at IS NULL AND absence = 0, deleted_at IS NULL`
+
+// Positions of the brief columns.
 const (
-	colID, colName, colCount, colKind  = 0, 1, 2, 3
-	colTag, colCreateRaw, colUpdateRaw = 7, 8, 10
-	colLastSeen, colLastCounted        = 14, 15
-	colAbsence, colDeleted             = 17, 19
+	colID = iota
+	colName
+	colCount
+	colTag
+	colCreateRaw
+	colUpdateRaw
+	colKind
+	colGeneration
+	colObserved
+	colSettled // counted and seen by the repo's last look, and nothing in doubt
+	colLive
 )
 
 func (m *image) scan(row pgx.CollectableRow) error {
@@ -62,19 +73,10 @@ func (m *image) state() pulls.State {
 	return s
 }
 
-// unchanged tells from the wire form of a row that seeing it as img changes nothing. It allocates nothing: an hourly run
-// over a million images that nobody pulled should cost what reading them costs.
-func unchanged(raw [][]byte, img *registry.Image) bool {
-	return img.Counted && len(raw[colCount]) == 8 && int64(binary.BigEndian.Uint64(raw[colCount])) == img.PullCount &&
-		!isSuspect(raw[colKind]) &&
-		string(raw[colTag]) == img.LatestTag &&
-		sameText(raw[colCreateRaw], img.Created.Raw) && sameText(raw[colUpdateRaw], img.Updated.Raw) &&
-		raw[colLastSeen] == nil && raw[colLastCounted] == nil &&
-		len(raw[colAbsence]) == 2 && binary.BigEndian.Uint16(raw[colAbsence]) == 0
-}
-
-func isSuspect(raw []byte) bool {
-	return len(raw) != 2 || pulls.Kind(binary.BigEndian.Uint16(raw)) == pulls.Suspect
+// settledAs tells from the wire form of a brief row that of all there is to know about the image, img changes its count and
+// UpdateTime at most. It allocates nothing: an hourly run over a million images should cost what reading them costs.
+func settledAs(raw [][]byte, img *registry.Image) bool {
+	return img.Counted && raw[colSettled][0] != 0 && string(raw[colTag]) == img.LatestTag && sameText(raw[colCreateRaw], img.Created.Raw)
 }
 
 // sameText treats a reading that says nothing as no change.
@@ -98,3 +100,8 @@ func optional[T comparable](v T) *T {
 }
 
 func int64Of(raw []byte) int64 { return int64(binary.BigEndian.Uint64(raw)) }
+
+// pgEpoch is what PostgreSQL counts microseconds from.
+var pgEpoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func timeOf(raw []byte) time.Time { return pgEpoch.Add(time.Duration(int64Of(raw)) * time.Microsecond) }

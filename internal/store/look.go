@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"strconv"
@@ -42,9 +43,9 @@ type look struct {
 	liveSum   int64
 	pulls     int64
 
-	isHeld                       bool
-	vanished                     int // live images that were not missing before and are not in the list
-	added, changed, missing, log int
+	isHeld                          bool
+	vanished                        int // live images that were not missing before and are not in the list
+	added, changed, missing, logged int
 }
 
 // changes is what looks add up to write.
@@ -52,10 +53,21 @@ type changes struct {
 	discard bool // count only, write nothing
 	inserts []image
 	updates []image
+	moves   []move
 	history []historyRow
 	days    []dayRow // first row of an image on a day
 	dayAdds []dayRow // later ones
 	events  []eventRow
+}
+
+// move is a count that went up, or down a little, of an image about which nothing else is in doubt.
+type move struct {
+	image     int64
+	count     int64
+	kind      pulls.Kind
+	at        time.Time
+	updateRaw *string // NULL: as before
+	updated   *time.Time
 }
 
 type historyRow struct {
@@ -174,28 +186,53 @@ func (l *look) add(c *changes, img *registry.Image) {
 	l.added++
 }
 
-// record adds a change of a counter to the history and its roll-up.
-func (l *look) record(c *changes, m *image, s pulls.State, change pulls.Change, since *time.Time) {
-	row := historyRow{
-		image: m.ID, observedAt: l.at, since: since, count: change.Count, generation: change.Generation, kind: change.Kind,
+// move writes down that a count merely moved, which is what most changes are. It returns false when there is more to it.
+func (l *look) move(c *changes, raw [][]byte, img *registry.Image) bool {
+	s := pulls.State{
+		Kind: pulls.Kind(binary.BigEndian.Uint16(raw[colKind])), Count: int64Of(raw[colCount]),
+		Generation: int32(binary.BigEndian.Uint32(raw[colGeneration])),
 	}
+	_, change, changed := pulls.Next(s, pulls.Observation{Count: img.PullCount})
+	if !changed || change.Kind != pulls.Increase && change.Kind != pulls.Correction {
+		return false
+	}
+	m := move{image: int64Of(raw[colID]), count: change.Count, kind: change.Kind, at: l.at}
+	if !sameText(raw[colUpdateRaw], img.Updated.Raw) {
+		m.updateRaw, m.updated = &img.Updated.Raw, optional(img.Updated.At)
+	}
+	l.log(c, m.image, timeOf(raw[colObserved]), change, l.lastLook)
+	c.moves = append(c.moves, m)
+	l.changed++
+	l.live++
+	l.liveSum = addCapped(l.liveSum, change.Count)
+	return true
+}
+
+// log adds a change of a counter to the history and its roll-up. last is the time of the history row before, if any.
+func (l *look) log(c *changes, id int64, last time.Time, change pulls.Change, since *time.Time) {
+	row := historyRow{image: id, observedAt: l.at, since: since, count: change.Count, generation: change.Generation, kind: change.Kind}
 	if !change.Unknown {
 		row.pulls = &change.Pulls
+		l.pulls = addCapped(l.pulls, change.Pulls)
 	}
-	day := dayRow{image: m.ID, day: dayOf(l.at), pulls: row.pulls, count: change.Count}
+	day := dayRow{image: id, day: dayOf(l.at), pulls: row.pulls, count: change.Count}
 	if change.Kind == pulls.Reset {
 		day.resets = 1
 	}
-	if m.ObservedAt != nil && dayOf(*m.ObservedAt).Equal(day.day) {
+	if dayOf(last).Equal(day.day) {
 		c.dayAdds = append(c.dayAdds, day)
 	} else {
 		c.days = append(c.days, day)
 	}
 	c.history = append(c.history, row)
-	l.log++
-	if value(row.pulls) > 0 {
+	l.logged++
+}
+
+// record takes a change of a counter over into the image.
+func (l *look) record(c *changes, m *image, s pulls.State, change pulls.Change, since *time.Time) {
+	l.log(c, m.ID, value(m.ObservedAt), change, since)
+	if change.Pulls > 0 && !change.Unknown {
 		m.LastPulledAt = &l.at
-		l.pulls = addCapped(l.pulls, change.Pulls)
 	}
 	kind := int16(s.Kind)
 	m.Kind, m.PullCount, m.Generation, m.ObservedAt = &kind, &s.Count, s.Generation, &l.at
@@ -278,7 +315,7 @@ func (l *look) result() registry.RepoSync {
 	r := registry.RepoSync{
 		Repo: s.Repo, Status: registry.RepoOK, Complete: s.Evidence == registry.Complete, StartedAt: s.StartedAt, FinishedAt: l.at,
 		Walks: s.Walks, Pages: s.Pages, TotalCount: s.TotalCount, Seen: len(s.Images), New: l.added, Changed: l.changed,
-		Missing: l.missing, Rejected: len(s.Rejected), HistoryRows: l.log,
+		Missing: l.missing, Rejected: len(s.Rejected), HistoryRows: l.logged,
 	}
 	switch {
 	case l.isHeld:

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -11,8 +12,13 @@ import (
 	"syncer/internal/registry"
 )
 
-// runLockSpace is the upper half of the advisory lock keys of runs: "sync" in ASCII. The lower half is the run's id.
-const runLockSpace = 0x73796e63
+// The upper halves of the advisory lock keys: "sync" in ASCII for runs, the next number for repos. The lower half is the id.
+const (
+	runLockSpace  = int64(0x73796e63)
+	repoLockSpace = runLockSpace + 1
+)
+
+var errLockLost = errors.New("connection that holds the lock of the run is lost")
 
 // lockAlive is the condition that the run whose id is inserted lives: its advisory lock is held.
 const lockAlive = `EXISTS (
@@ -22,7 +28,7 @@ const lockAlive = `EXISTS (
       AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))`
 
 // lockCheckInterval is how often a run makes sure that it still holds its lock. A lost lock lets others take its repos, which
-// the row of each repo then tells; so this is about waste, not about truth.
+// each repo's last look then tells; so this is about waste, not about truth.
 const lockCheckInterval = 5 * time.Second
 
 // NewRun describes a run that begins.
@@ -41,8 +47,9 @@ type Run struct {
 	stop  context.CancelFunc
 	done  chan struct{}
 
-	mu    sync.Mutex
-	repos map[registry.RepoKey]int64 // ids of repos that were claimed
+	holding sync.Mutex // guards what follows
+	holder  *pgx.Conn  // nil while it is lost
+	repos   map[registry.RepoKey]claimed
 }
 
 // BeginRun opens the record of a run and takes its lock. Runs that died are marked aborted.
@@ -51,14 +58,14 @@ type Run struct {
 // That works through a transaction pooler, and PostgreSQL takes it back by itself when the process is gone. The transaction
 // touches no table, so it holds back neither vacuum nor anybody else.
 func (s *Store) BeginRun(ctx context.Context, run NewRun) (*Run, error) {
-	r := &Run{store: s, cfg: s.pool.Config().ConnConfig, done: make(chan struct{}), repos: map[registry.RepoKey]int64{}}
+	r := &Run{store: s, cfg: s.pool.Config().ConnConfig, done: make(chan struct{}), repos: map[registry.RepoKey]claimed{}}
 	if err := s.pool.QueryRow(ctx, `
 -- name: NextRunID
 SELECT nextval(pg_get_serial_sequence('syncer.runs', 'run_id'))`).Scan(&r.id); err != nil {
 		return nil, databaseError("begin run", err)
 	}
-	holder, err := r.lock(ctx)
-	if err != nil {
+	var err error
+	if r.holder, err = r.lock(ctx); err != nil {
 		return nil, databaseError(fmt.Sprintf("lock run %d", r.id), err)
 	}
 	// The lock stands before the record can be seen: nobody can take this run for a dead one.
@@ -76,12 +83,12 @@ VALUES ($1, $2, $3, 'running', $4, $5)`, r.id, string(run.Kind), run.Shard, run.
 		return err
 	})
 	if err != nil {
-		closeConn(holder)
+		closeConn(r.holder)
 		return nil, databaseError("begin run", err)
 	}
 	keep, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
-	go r.keepLock(keep, holder)
+	go r.keepLock(keep)
 	return r, nil
 }
 
@@ -108,33 +115,39 @@ func (r *Run) lock(ctx context.Context) (*pgx.Conn, error) {
 			return nil, err
 		}
 	}
-	if _, err := conn.Exec(ctx, "-- name: LockRun\nSELECT pg_advisory_xact_lock($1)", int64(runLockSpace)<<32|r.id&0xffffffff); err != nil {
+	if _, err := conn.Exec(ctx, "-- name: LockRun\nSELECT pg_advisory_xact_lock($1)", runLockSpace<<32|r.id&0xffffffff); err != nil {
 		closeConn(conn)
 		return nil, err
 	}
 	return conn, nil
 }
 
-// keepLock holds the lock until the context ends and takes it again when the connection broke.
-func (r *Run) keepLock(ctx context.Context, holder *pgx.Conn) {
+// keepLock makes sure of the lock until the context ends, and takes it again when its connection broke.
+func (r *Run) keepLock(ctx context.Context) {
 	defer close(r.done)
 	ticker := time.NewTicker(lockCheckInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			closeConn(holder)
 			return
 		case <-ticker.C:
+			r.checkLock(ctx)
 		}
-		if holder != nil && holder.Ping(ctx) == nil {
-			continue
-		}
-		closeConn(holder)
-		var err error
-		if holder, err = r.lock(ctx); err != nil && ctx.Err() == nil {
-			r.store.log.Warn("lock of the run is lost, trying again", "run_id", r.id, "error", err)
-		}
+	}
+}
+
+func (r *Run) checkLock(ctx context.Context) {
+	r.holding.Lock()
+	defer r.holding.Unlock()
+	if r.holder != nil && r.holder.Ping(ctx) == nil || ctx.Err() != nil {
+		return
+	}
+	closeConn(r.holder)
+	var err error
+	if r.holder, err = r.lock(ctx); err != nil {
+		r.holder = nil
+		r.store.log.Warn("lock of the run is lost, trying again", "run_id", r.id, "error", err)
 	}
 }
 
@@ -147,35 +160,40 @@ func closeConn(conn *pgx.Conn) {
 	conn.Close(ctx) // the server rolls the transaction back either way
 }
 
-// Finish closes the record, lets go of what is still claimed, and gives the lock back.
+// Finish closes the record and gives the lock and all claims back.
 func (r *Run) Finish(ctx context.Context, sum registry.RunSummary) error {
 	defer r.Close()
-	err := pgx.BeginFunc(ctx, r.store.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `
--- name: ReleaseClaims
-UPDATE syncer.repos SET claimed_by = NULL WHERE claimed_by = $1`, r.id); err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, `
+	tag, err := r.store.pool.Exec(ctx, `
 -- name: FinishRun
 UPDATE syncer.runs SET
     status = $2, finished_at = GREATEST($3, started_at), repos_ok = $4, repos_failed = $5, repos_held = $6,
     images_seen = $7, images_new = $8, images_changed = $9, images_missing = $10, history_rows = $11,
     requests = $12, retries = $13, error = NULLIF($14, '')
 WHERE run_id = $1`,
-			r.id, string(sum.Status), sum.FinishedAt, int64(sum.OK), int64(sum.Failed), int64(sum.Held),
-			sum.Seen, sum.New, sum.Changed, sum.Missing, sum.HistoryRows,
-			sum.Traffic.Requests, sum.Traffic.Retries, clean(sum.Error))
-		if err == nil && tag.RowsAffected() != 1 {
-			err = fmt.Errorf("record of run %d is gone", r.id)
-		}
-		return err
-	})
+		r.id, string(sum.Status), sum.FinishedAt, int64(sum.OK), int64(sum.Failed), int64(sum.Held),
+		sum.Seen, sum.New, sum.Changed, sum.Missing, sum.HistoryRows,
+		sum.Traffic.Requests, sum.Traffic.Retries, clean(sum.Error))
+	if err == nil && tag.RowsAffected() != 1 {
+		err = errors.New("its record is gone")
+	}
 	return databaseError(fmt.Sprintf("finish run %d", r.id), err)
 }
 
-// Close gives the lock back. A run that was not finished before is marked aborted by the next one.
+// Close gives the lock and all claims back. A run that was not finished before is marked aborted by the next one.
 func (r *Run) Close() {
 	r.stop()
 	<-r.done
+	r.holding.Lock()
+	defer r.holding.Unlock()
+	if r.holder == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	// A pooler may keep the server's connection for others: nothing of this run must stay on it.
+	if _, err := r.holder.Exec(ctx, "-- name: ReleaseAll\nSELECT pg_advisory_unlock_all()"); err != nil {
+		r.store.log.Debug("the lock of the run ends with its connection", "run_id", r.id, "error", err)
+	}
+	closeConn(r.holder)
+	r.holder = nil
 }

@@ -11,7 +11,7 @@ import (
 
 // flushAt writes what has been gathered once it is at least n images.
 func (c *changes) flushAt(ctx context.Context, tx pgx.Tx, n int) error {
-	if len(c.inserts)+len(c.updates) < n && (n > 1 || len(c.events) == 0) {
+	if len(c.inserts)+len(c.updates)+len(c.moves) < n && (n > 1 || len(c.events) == 0) {
 		return nil
 	}
 	if !c.discard {
@@ -20,6 +20,7 @@ func (c *changes) flushAt(ctx context.Context, tx pgx.Tx, n int) error {
 		}
 	}
 	c.inserts, c.updates, c.history = c.inserts[:0], c.updates[:0], c.history[:0]
+	c.moves = c.moves[:0]
 	c.days, c.dayAdds, c.events = c.days[:0], c.dayAdds[:0], c.events[:0]
 	return nil
 }
@@ -27,6 +28,7 @@ func (c *changes) flushAt(ctx context.Context, tx pgx.Tx, n int) error {
 func (c *changes) flush(ctx context.Context, tx pgx.Tx) error {
 	batch := &pgx.Batch{}
 	queueUpdates(batch, c.updates)
+	queueMoves(batch, c.moves)
 	queueDayAdds(batch, c.dayAdds)
 	if batch.Len() > 0 {
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
@@ -119,6 +121,28 @@ WHERE i.image_id = u.image_id`,
 		column(list, func(m *image) int16 { return m.Absence }),
 		column(list, func(m *image) *time.Time { return m.MissingSince }),
 		column(list, func(m *image) *time.Time { return m.DeletedAt }))
+}
+
+func queueMoves(b *pgx.Batch, list []move) {
+	if len(list) == 0 {
+		return
+	}
+	b.Queue(`
+-- name: MoveCounts
+UPDATE syncer.images i SET
+    pull_count = u.pull_count, kind = u.kind, observed_at = u.at,
+    last_pulled_at = CASE WHEN u.kind = 3 THEN u.at ELSE i.last_pulled_at END,
+    update_time_raw = COALESCE(u.update_time_raw, i.update_time_raw),
+    updated_at = CASE WHEN u.update_time_raw IS NULL THEN i.updated_at ELSE u.updated_at END
+FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::timestamptz[], $5::text[], $6::timestamptz[])
+    AS u (image_id, pull_count, kind, at, update_time_raw, updated_at)
+WHERE i.image_id = u.image_id`,
+		column(list, func(m *move) int64 { return m.image }),
+		column(list, func(m *move) int64 { return m.count }),
+		column(list, func(m *move) int16 { return int16(m.kind) }),
+		column(list, func(m *move) time.Time { return m.at }),
+		column(list, func(m *move) *string { return m.updateRaw }),
+		column(list, func(m *move) *time.Time { return m.updated }))
 }
 
 // queueDayAdds adds to rows of the roll-up that are known to be there. Looks of one call may lie on two sides of midnight.
