@@ -1,0 +1,103 @@
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"syncer/internal/localpg"
+)
+
+func lookup(env map[string]string) func(string) string {
+	return func(name string) string { return env[name] }
+}
+
+func TestClimb(t *testing.T) {
+	t.Parallel()
+	working := func(name string) rung {
+		return rung{name, func(context.Context, func(string) string) (*Server, error) { return &Server{What: name}, nil }}
+	}
+	broken := func(name string, err error) rung {
+		return rung{name, func(context.Context, func(string) string) (*Server, error) { return nil, err }}
+	}
+	url := server(t).URL
+	for name, test := range map[string]struct {
+		env   map[string]string
+		rungs []rung
+		want  string
+		err   []string
+	}{
+		"a named server comes first": {
+			env: map[string]string{URLVariable: url}, rungs: []rung{working("Docker")}, want: "the server of " + URLVariable,
+		},
+		"a named server that does not answer is no reason to take another": {
+			env: map[string]string{URLVariable: "postgres://postgres@/x?host=/nowhere"}, rungs: []rung{working("Docker")}, err: []string{URLVariable},
+		},
+		"the first rung": {rungs: []rung{working("Docker"), working("local")}, want: "Docker"},
+		"the next":       {rungs: []rung{broken("Docker", errors.New("no engine")), working("local")}, want: "local"},
+		"none": {
+			rungs: []rung{broken("Docker", errors.New("no engine answers")), broken("local", localpg.ErrNoServer)},
+			err:   []string{"no engine answers", "apt-get install postgresql", URLVariable},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := climb(t.Context(), lookup(test.env), test.rungs)
+			if (err == nil) != (test.err == nil) {
+				t.Fatalf("server %v, error %v", s, err)
+			}
+			for _, want := range test.err {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q does not say %q", err, want)
+				}
+			}
+			if err == nil && s.What != test.want {
+				t.Errorf("took %s, want %s", s.What, test.want)
+			}
+		})
+	}
+}
+
+// recorder is a test that says what was asked of it, and can be failed without harm.
+type recorder struct {
+	testing.TB
+	said   []string
+	failed bool
+	after  []func()
+}
+
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.said = append(r.said, "fatal: "+fmt.Sprintf(format, args...))
+}
+func (r *recorder) Skip(args ...any) { r.said = append(r.said, "skip: "+fmt.Sprint(args...)) }
+func (r *recorder) Logf(format string, args ...any) {
+	r.said = append(r.said, fmt.Sprintf(format, args...))
+}
+func (r *recorder) Failed() bool     { return r.failed }
+func (r *recorder) Cleanup(f func()) { r.after = append(r.after, f) }
+func (r *recorder) end() {
+	for _, f := range r.after {
+		f()
+	}
+}
+
+func TestGiveUp(t *testing.T) {
+	t.Parallel()
+	for env, want := range map[string]string{
+		"":                         "skip: no server",
+		"CI=false":                 "skip: no server",
+		"CI=true":                  "fatal: this test must not be skipped here: no server",
+		"SYNCER_TEST_REQUIRE_DB=1": "fatal: this test must not be skipped here: no server",
+	} {
+		name, value, _ := strings.Cut(env, "=")
+		r := &recorder{TB: t}
+		giveUp(r, lookup(map[string]string{name: value}), errors.New("no server"))
+		if diff := cmp.Diff([]string{want}, r.said); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", env, diff)
+		}
+	}
+}
