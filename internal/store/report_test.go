@@ -1,0 +1,137 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"syncer/internal/registry"
+	"syncer/internal/store"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+// quarter is ten days of two images, the last of them today. Their second repo was not looked at for three days.
+func quarter(t *testing.T) (*world, time.Time) {
+	w := newWorld(t)
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	for day := -10; day < 0; day++ {
+		at := today.AddDate(0, 0, day).Add(12 * time.Hour).Format(time.RFC3339)
+		w.repo.Key.Name = "one"
+		w.lookAt(at, images("busy", 1000+(day+10)*(day+10), "idle", 5))
+		if day < -6 || day > -4 {
+			w.repo.Key.Name = "two"
+			w.lookAt(at, images("slow", 100+day, "idle", 5))
+		}
+	}
+	return w, today
+}
+
+func TestReportReads(t *testing.T) {
+	t.Parallel()
+	w, today := quarter(t)
+	all := store.ReportFilter{From: today.AddDate(0, 0, -30), To: today, Zone: "UTC"}
+	ignore := cmpopts.IgnoreFields(store.CoverageRow{}, "FirstSeenAt", "LastCompleteSyncAt", "LastAttemptAt")
+
+	top, err := w.s.Top(t.Context(), all)
+	compare(t, "top", err, []store.TopRow{
+		{Rank: 1, Source: "default", Repo: "one", Image: "busy", Pulls: 81, PullCount: ptr(int64(1081))},
+		{Rank: 2, Source: "default", Repo: "two", Image: "slow", Pulls: 9, PullCount: ptr(int64(99))},
+	}, top)
+	two := all
+	two.Repo, two.Limit = "two", 1
+	top, err = w.s.Top(t.Context(), two)
+	compare(t, "top of a repo", err, []store.TopRow{
+		{Rank: 1, Source: "default", Repo: "two", Image: "slow", Pulls: 9, PullCount: ptr(int64(99))},
+	}, top)
+
+	stale, err := w.s.Stale(t.Context(), 7, all)
+	if err != nil || len(stale) != 1 || stale[0].Repo != "one" || stale[0].Image != "idle" || stale[0].DaysLookedAt != 7 {
+		t.Errorf("stale: %+v, %v; repo two was not looked at throughout", stale, err)
+	}
+
+	coverage, err := w.s.Coverage(t.Context(), store.ReportFilter{From: all.From, To: today.Add(-time.Hour)})
+	compare(t, "coverage", err, []store.CoverageRow{
+		{Source: "default", Repo: "two", Days: 10, DaysLookedAt: 7, DaysComplete: 7, LongestGap: 3, Looks: 7, LastStatus: ptr("ok")},
+		{Source: "default", Repo: "one", Days: 10, DaysLookedAt: 10, DaysComplete: 10, Looks: 10, LastStatus: ptr("ok")},
+	}, coverage, ignore)
+
+	keys := [][3]string{{"default", "two", "slow"}, {"default", "two", "no such image"}}
+	days, err := w.s.ImageDays(t.Context(), keys, today.AddDate(0, 0, -3), today)
+	compare(t, "days of images", err, []store.ImageDayRow{
+		{Source: "default", Repo: "two", Image: "slow", Day: today.AddDate(0, 0, -3), Pulls: 4},
+		{Source: "default", Repo: "two", Image: "slow", Day: today.AddDate(0, 0, -2), Pulls: 1},
+		{Source: "default", Repo: "two", Image: "slow", Day: today.AddDate(0, 0, -1), Pulls: 1},
+	}, days)
+}
+
+func TestReportMovers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := time.Now().UTC()
+	at := func(days int) string { return now.AddDate(0, 0, -days).Format(time.RFC3339) }
+	w.lookAt(at(20), images("a", 0, "b", 0, "c", 0))
+	w.lookAt(at(10), images("a", 100, "b", 1, "c", 50))
+	w.lookAt(at(1), images("a", 150, "b", 4, "c", 300))
+	movers, err := w.s.Movers(t.Context(), 7, store.ReportFilter{})
+	compare(t, "movers", err, []store.MoverRow{
+		{Rank: 1, Source: "default", Repo: "ucloud", Image: "c", Pulls: 250, PullsBefore: 50, Change: 200, GrowthPercent: ptr(400.0)},
+		{Rank: 2, Source: "default", Repo: "ucloud", Image: "a", Pulls: 50, PullsBefore: 100, Change: -50, GrowthPercent: ptr(-50.0)},
+		{Rank: 3, Source: "default", Repo: "ucloud", Image: "b", Pulls: 3, PullsBefore: 1, Change: 2},
+	}, movers, cmpopts.IgnoreFields(store.MoverRow{}, "DaysLookedAt", "DaysLookedAtBefore"))
+}
+
+func TestReportDaysAddUpTheirParts(t *testing.T) {
+	t.Parallel()
+	w, today := quarter(t)
+	f := store.ReportFilter{From: today.AddDate(0, 0, -6), To: today, Zone: "UTC"}
+	days, err := w.s.Daily(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Looks at noon: half of each window lies on the day before. Repo two has no look for three days from here on.
+	want := []store.DayRow{
+		{Day: today.AddDate(0, 0, -6), Pulls: ptr(int64(4 + 4 + 1)), Flag: "estimated", Parts: 2, Gaps: 1},
+		{Day: today.AddDate(0, 0, -5), Pulls: ptr(int64(5 + 5 + 1)), Flag: "estimated", Parts: 2, Gaps: 1},
+	}
+	compare(t, "days", nil, want, days[:2])
+	if last := days[len(days)-1]; last.Flag != "partial" || !last.Day.Equal(today) || last.Pulls != nil {
+		t.Errorf("today is %+v", last)
+	}
+	f.Repo, f.Image = "two", "slow"
+	if days, err = w.s.Daily(t.Context(), f); err != nil || days[0].Flag != "gap" || days[0].Parts != 1 {
+		t.Errorf("day without a look: %+v, %v", days, err)
+	}
+	f.Zone = "Mars/Olympus"
+	if _, err = w.s.Daily(t.Context(), f); err == nil {
+		t.Error("a zone that does not exist is taken")
+	}
+}
+
+func TestReportEvents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.look(registry.Complete, images("a", 100, "b", 1))
+	list := images("a", 10, "b", 1, "c", 7)
+	list[0].LatestTag = "v2"
+	w.look(registry.Complete, list)
+	w.look(registry.Complete, list)
+	events, err := w.s.Events(t.Context(), store.ReportFilter{From: start, To: w.now.Add(time.Hour)})
+	compare(t, "events", err, []store.EventRow{
+		{Image: ptr("a"), Event: "reset", OldValue: ptr("100"), NewValue: ptr("10")},
+		{Image: ptr("a"), Event: "tag_pushed", OldValue: ptr("v1"), NewValue: ptr("v2")},
+		{Image: ptr("c"), Event: "appeared", NewValue: ptr("v1")},
+	}, events, cmpopts.IgnoreFields(store.EventRow{}, "At", "Source", "Repo"))
+}
+
+func compare[T any](t *testing.T, what string, err error, want, got T, opts ...cmp.Option) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	if diff := cmp.Diff(want, got, opts...); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
