@@ -68,8 +68,10 @@ const namedRejections = 3
 func (r *Runner) logRepo(ctx context.Context, runID int64, s registry.RepoSync, rejected []registry.Rejection) {
 	attrs := []slog.Attr{
 		slog.Int64("run_id", runID), slog.String("source", s.Repo.Key.Source), slog.String("repo", s.Repo.Key.Name),
-		slog.String("project_id", s.Repo.ProjectID), slog.String("status", string(s.Status)),
-		slog.Duration("took", s.FinishedAt.Sub(s.StartedAt)),
+		slog.String("status", string(s.Status)), slog.Float64("seconds", s.FinishedAt.Sub(s.StartedAt).Seconds()),
+	}
+	if s.Repo.ProjectID != "" {
+		attrs = append(attrs, slog.String("project_id", s.Repo.ProjectID))
 	}
 	if s.Walks > 0 {
 		attrs = append(attrs, slog.Bool("complete", s.Complete), slog.Int("pages", s.Pages), slog.Int("walks", s.Walks),
@@ -101,7 +103,7 @@ func (r *Runner) logRun(ctx context.Context, res Result, err error) {
 	}
 	attrs := []slog.Attr{
 		slog.Int64("run_id", res.RunID), slog.String("kind", string(r.opt.Kind)), slog.String("status", string(s.Status)),
-		slog.Duration("took", s.FinishedAt.Sub(res.StartedAt)), slog.Int("repos", res.Planned), slog.Int("undone", res.Undone),
+		slog.Float64("seconds", s.FinishedAt.Sub(res.StartedAt).Seconds()), slog.Int("repos", res.Planned), slog.Int("undone", res.Undone),
 		slog.Int("ok", s.OK), slog.Int("failed", s.Failed), slog.Int("held", s.Held), slog.Int("drifting", s.Drifting),
 		slog.Int("locked", s.Locked), slog.Int64("images", s.Seen), slog.Int64("new", s.New), slog.Int64("changed", s.Changed),
 		slog.Int64("missing", s.Missing), slog.Int64("history_rows", s.HistoryRows),

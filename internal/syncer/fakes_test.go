@@ -75,6 +75,7 @@ type fakeSink struct {
 	groups   [][]string
 	results  map[string]registry.RepoStatus
 	allowed  []string
+	gone     []string
 	finished []registry.RunSummary
 	closed   int
 }
@@ -148,6 +149,9 @@ func (s *fakeSink) Record(ctx context.Context, results []registry.RepoSync) erro
 	defer s.mu.Unlock()
 	for _, r := range results {
 		s.results[r.Repo.Key.Name] = r.Status
+		if r.Gone {
+			s.gone = append(s.gone, r.Repo.Key.Name)
+		}
 	}
 	return nil
 }

@@ -133,6 +133,7 @@ func (l *laneRun) fail(ctx context.Context, repo registry.Repo, timing registry.
 	}
 	return l.queue.put(ctx, item{cause: why, result: registry.RepoSync{
 		Repo: repo, Status: registry.RepoFailed, StartedAt: timing.StartedAt, FinishedAt: now, TotalCount: -1, Error: why.Error(),
+		Gone: errors.Is(why, registry.ErrRepoGone),
 	}})
 }
 

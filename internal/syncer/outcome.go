@@ -90,7 +90,7 @@ func (t *tally) add(s registry.RepoSync, cause error) {
 		t.sum.Failed++
 		t.blame(cause)
 		if t.first == "" {
-			t.first = fmt.Sprintf("%s: %s", s.Repo.Key, s.Error)
+			t.first = s.Error
 		}
 	}
 	t.sum.Seen += int64(s.Seen)
@@ -150,7 +150,7 @@ func (t *tally) text(err error) string {
 		}
 	}
 	if t.sum.Failed > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d repos failed, the first: %s", t.sum.Failed, t.planned, t.first))
+		parts = append(parts, "first failure: "+t.first)
 	}
 	return strings.Join(parts, "; ")
 }

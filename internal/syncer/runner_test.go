@@ -61,13 +61,13 @@ func TestOutcomes(t *testing.T) {
 		{"all well", func(*fixture) {}, Complete, registry.RunOK, nil, ""},
 		{"no repos", func(f *fixture) { f.sources[0].repos = nil }, Complete, registry.RunOK, nil, ""},
 		{"one fails", func(f *fixture) { f.sources[0].errs = map[string]error{"b": broken} }, Partial, registry.RunPartial,
-			map[string]registry.RepoStatus{"b": "failed"}, "1 of 4 repos failed, the first: default/b: read repo \"b\": broken"},
+			map[string]registry.RepoStatus{"b": "failed"}, "first failure: read repo \"b\": broken"},
 		{"all fail", func(f *fixture) {
 			f.sources[0].errs = map[string]error{"a": broken, "b": broken, "c": broken, "d": broken}
 		}, Partial,
-			registry.RunFailed, map[string]registry.RepoStatus{"a": "failed", "b": "failed", "c": "failed", "d": "failed"}, "4 of 4"},
+			registry.RunFailed, map[string]registry.RepoStatus{"a": "failed", "b": "failed", "c": "failed", "d": "failed"}, "first failure: "},
 		{"one cannot be written", func(f *fixture) { f.sink.statuses = map[string]registry.RepoStatus{"b": "failed"} }, Partial,
-			registry.RunPartial, map[string]registry.RepoStatus{"b": "failed"}, "1 of 4"},
+			registry.RunPartial, map[string]registry.RepoStatus{"b": "failed"}, "first failure: "},
 		{"one drifts", func(f *fixture) { f.sink.statuses = map[string]registry.RepoStatus{"b": "drifting"} }, Partial,
 			registry.RunPartial, map[string]registry.RepoStatus{"b": "drifting"}, ""},
 		{"all are held back", func(f *fixture) {
@@ -107,7 +107,7 @@ func TestOutcomes(t *testing.T) {
 		{"failures within the tolerance", func(f *fixture) {
 			f.opt.MaxFailed = Tolerance{Repos: 1}
 			f.sources[0].errs = map[string]error{"b": broken}
-		}, Complete, registry.RunPartial, map[string]registry.RepoStatus{"b": "failed"}, "1 of 4"},
+		}, Complete, registry.RunPartial, map[string]registry.RepoStatus{"b": "failed"}, "first failure: "},
 		{"failures within the share", func(f *fixture) {
 			f.opt.MaxFailed = Tolerance{Percent: 50}
 			f.sources[0].errs = map[string]error{"b": broken, "c": broken}
@@ -156,6 +156,16 @@ func TestWhatIsRefusedIsNotAskedForAgain(t *testing.T) {
 	f.sources[0].errs = map[string]error{"r0000": registry.ErrRefused, "r0001": registry.ErrRefused, "r0002": registry.ErrRefused}
 	if res := f.mustRun(t); res.Summary.Failed < 200-2*3 || len(f.sources[0].reads) > 3*3 || len(f.sink.claims) != 1 {
 		t.Errorf("%d failed, %d read, %d claims; want nearly all, a few, 1", res.Summary.Failed, len(f.sources[0].reads), len(f.sink.claims))
+	}
+}
+
+func TestAGoneRepoIsToldApart(t *testing.T) {
+	t.Parallel()
+	f := newFixture("a", "b", "c")
+	f.sources[0].errs = map[string]error{"a": errors.New("not found"), "b": registry.ErrRepoGone}
+	f.mustRun(t)
+	if d := cmp.Diff([]string{"b"}, f.sink.gone); d != "" {
+		t.Errorf("gone (-want +got)\n%s", d)
 	}
 }
 
