@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"syncer/internal/config"
+	"syncer/internal/store"
+	"syncer/internal/syncer"
+)
+
+func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
+	t.Parallel()
+	var visit func(*cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		if cmd.Short == "" || !strings.Contains(cmd.Example, "syncer") {
+			t.Errorf("%s: short %q, example %q", cmd.CommandPath(), cmd.Short, cmd.Example)
+		}
+		var out bytes.Buffer
+		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
+		if code := run(t.Context(), args, system{out: &out, err: &out}); code != 0 || !strings.Contains(out.String(), cmd.Example) {
+			t.Errorf("%v: exit code %d, output\n%s", args, code, out.String())
+		}
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	visit((&app{}).rootCommand())
+}
+
+func TestExitCode(t *testing.T) {
+	t.Parallel()
+	terminated, cancel := context.WithCancelCause(t.Context())
+	cancel(stopped{syscall.SIGTERM})
+	for _, tt := range []struct {
+		ctx  context.Context
+		err  error
+		want int
+	}{
+		{t.Context(), nil, 0},
+		{t.Context(), errors.New("a bug"), 1},
+		{t.Context(), usageError{errors.New("unknown flag")}, 2},
+		{t.Context(), config.Faults{"x is missing"}, 2},
+		{t.Context(), fmt.Errorf("repo: %w", syncer.ErrUnknownRepo), 2},
+		{t.Context(), store.ErrDSN, 2},
+		{t.Context(), outcomeError{outcome: syncer.Partial}, 3},
+		{t.Context(), outcomeError{outcome: syncer.Refused}, 4},
+		{t.Context(), outcomeError{outcome: syncer.Unavailable}, 5},
+		{t.Context(), fmt.Errorf("apply: %w", store.ErrDatabase), 6},
+		{t.Context(), fmt.Errorf("check: %w", store.ErrSchema), 7},
+		{t.Context(), fmt.Errorf("repo: %w", syncer.ErrLocked), 8},
+		{terminated, fmt.Errorf("run interrupted: %w", context.Cause(terminated)), 143},
+		{terminated, fmt.Errorf("migrate up: %w: %w", store.ErrSchema, context.Canceled), 143},
+		{terminated, nil, 0},
+		{terminated, outcomeError{outcome: syncer.Partial}, 3},
+		{t.Context(), context.Canceled, 1},
+	} {
+		if got := exitCode(tt.ctx, tt.err); got != tt.want {
+			t.Errorf("%v: exit code %d, want %d", tt.err, got, tt.want)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600))
+	var out bytes.Buffer
+	a := &app{system: system{out: &out}}
+	err := a.print(nil, func(p *printer) {
+		p.table([]string{"NAME", "COUNT", "AT", "WHY"}, [][]any{
+			{"a\x1b[31m\nb\u202e", int64(1234567), at, "-"},
+			{"镜像", 5, (*time.Time)(nil), ""},
+		})
+		p.line("%d in %s", 1000, "\x07")
+	})
+	want := "NAME           COUNT  AT                    WHY\n" +
+		"a�[31m�b�  1,234,567  2026-01-02 02:04:05Z  -\n" +
+		"镜像                 5  -                     -\n" +
+		"1,000 in �\n"
+	if d := cmp.Diff(want, out.String()); d != "" || err != nil {
+		t.Errorf("error %v (-want +got)\n%s", err, d)
+	}
+}
+
+func TestProgressIsLoggedNowAndThen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey || a.Key == slog.LevelKey {
+				return slog.Attr{}
+			}
+			return a
+		}}))
+		p := (&app{}).newProgress(t.Context(), "reading repos", log)
+		p.show(3, 40)
+		time.Sleep(progressInterval + time.Second)
+		p.show(9, 40)
+		time.Sleep(progressInterval)
+		p.stop()
+		want := "msg=\"reading repos\" done=3 total=40\nmsg=\"reading repos\" done=9 total=40\n"
+		if d := cmp.Diff(want, out.String()); d != "" {
+			t.Errorf("(-want +got)\n%s", d)
+		}
+	})
+}
+
+func TestProgressBarOnATerminal(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	a := &app{console: &console{w: &out}}
+	p := a.newProgress(t.Context(), "reading repos", nil)
+	p.show(0, 4)
+	drawn := out.String()
+	fmt.Fprintln(a.console, "a log line")
+	fmt.Fprintln(a.console, "another")
+	logged := strings.TrimPrefix(out.String(), drawn)
+	p.stop()
+	if !strings.Contains(drawn, "reading repos") || !strings.Contains(drawn, "0/4") {
+		t.Errorf("bar: %q", drawn)
+	}
+	if want := eraseLine + "a log line\nanother\n"; logged != want {
+		t.Errorf("log lines beside the bar: %q, want %q", logged, want)
+	}
+}
