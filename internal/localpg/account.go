@@ -46,15 +46,20 @@ func ownerAccount(data string) (account, error) {
 	if err != nil {
 		return account{}, err
 	}
-	owner := info.Sys().(*syscall.Stat_t)
-	uid, self := int(owner.Uid), os.Geteuid()
+	uid, gid := owner(info)
+	self := os.Geteuid()
 	switch {
 	case uid == 0:
 		return account{}, fmt.Errorf("%s belongs to root, as whom PostgreSQL refuses to run: chown -R it to the user postgres", data)
 	case self != 0 && self != uid:
 		return account{}, fmt.Errorf("%s belongs to user %s: run as that user", data, userName(uid))
 	}
-	return account{name: userName(uid), uid: uid, gid: int(owner.Gid), other: self != uid}, nil
+	return account{name: userName(uid), uid: uid, gid: gid, other: self != uid}, nil
+}
+
+func owner(info fs.FileInfo) (uid, gid int) {
+	stat := info.Sys().(*syscall.Stat_t) //nolint:forcetypeassert // what package os puts there on these systems
+	return int(stat.Uid), int(stat.Gid)
 }
 
 func userName(uid int) string {
@@ -140,11 +145,12 @@ func (a account) reach(dir string) error {
 }
 
 func (a account) mayEnter(info fs.FileInfo) bool {
-	owner, mode := info.Sys().(*syscall.Stat_t), info.Mode().Perm()
+	uid, gid := owner(info)
+	mode := info.Mode().Perm()
 	switch {
-	case int(owner.Uid) == a.uid:
+	case uid == a.uid:
 		return mode&0o100 != 0
-	case int(owner.Gid) == a.gid:
+	case gid == a.gid:
 		return mode&0o010 != 0
 	}
 	return mode&0o001 != 0

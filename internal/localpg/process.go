@@ -31,7 +31,7 @@ type process struct {
 // command prepares a server program to run on the site: as its account, in a session of its own, so that Ctrl-C in a
 // terminal reaches only the process that decides when the server stops.
 func (st site) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(st.programs.path(name), args...)
+	cmd := exec.Command(st.programs.path(name), args...) //nolint:noctx // a server outlives the context of its start
 	cmd.Env = cleanEnv()
 	cmd.Dir = filepath.Dir(st.data)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: st.account.credential()}

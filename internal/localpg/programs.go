@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -89,11 +88,11 @@ var versionNumber = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
 // inspect follows links first: beside a link to initdb there need not be the server it belongs to.
 func inspect(ctx context.Context, initdb string) (programs, bool) {
-	real, err := filepath.EvalSymlinks(initdb)
+	target, err := filepath.EvalSymlinks(initdb)
 	if err != nil {
 		return programs{}, false
 	}
-	p := programs{bin: filepath.Dir(real)}
+	p := programs{bin: filepath.Dir(target)}
 	cmd := exec.CommandContext(ctx, p.path("postgres"), "--version")
 	cmd.Env, cmd.Dir = cleanEnv(), "/"
 	out, err := cmd.Output()
@@ -108,8 +107,8 @@ func inspect(ctx context.Context, initdb string) (programs, bool) {
 	return p, err == nil
 }
 
-// cleanEnv keeps the caller's PG* and locale variables from changing what the programs do. Keeping only the PATH is
-// enough for them: they find each other by their own path.
+// cleanEnv keeps the caller's PG* and locale variables from changing what the programs do. They find each other by their own
+// path; the PATH is for the shell and the program locale, by which initdb starts and asks.
 func cleanEnv() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
+	return []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"}
 }

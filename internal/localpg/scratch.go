@@ -122,7 +122,11 @@ func sweep(log *slog.Logger) {
 // ownFolder keeps the sweep from what others have put into a folder that is open to all.
 func ownFolder(dir string) bool {
 	info, err := os.Lstat(dir)
-	return err == nil && info.IsDir() && int(info.Sys().(*syscall.Stat_t).Uid) == os.Geteuid()
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	uid, _ := owner(info)
+	return uid == os.Geteuid()
 }
 
 // lockFolder locks a folder that nobody holds, and only if it is still there then.

@@ -153,21 +153,17 @@ func (s *Server) shutdown(ctx context.Context) error {
 	return s.scratch.remove()
 }
 
-// end goes from asking to killing: a server that ignores one signal gets the next.
+// end goes from asking to killing: a server that ignores one signal gets the next. A caller in a hurry skips the checkpoint,
+// not the end.
 func (p *process) end(ctx context.Context) (how string) {
-	for _, step := range []struct {
-		how    string
-		signal syscall.Signal
-		limit  time.Duration
-	}{
-		{"fast", syscall.SIGINT, fastLimit},
-		{"immediate", syscall.SIGQUIT, immediateLimit},
-	} {
-		_ = p.cmd.Process.Signal(step.signal) // an error means that it has ended
-		if p.gone(ctx, step.limit) {
-			return step.how
-		}
-		ctx = context.WithoutCancel(ctx) // a caller in a hurry skips the checkpoint, not the end
+	// An error of a signal means that the process has ended, which the wait will show.
+	_ = p.cmd.Process.Signal(syscall.SIGINT)
+	if p.gone(ctx, fastLimit) {
+		return "fast"
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGQUIT)
+	if p.gone(context.WithoutCancel(ctx), immediateLimit) {
+		return "immediate"
 	}
 	_ = p.cmd.Process.Kill()
 	<-p.exited

@@ -100,19 +100,21 @@ func image(t *testing.T) string {
 	return name
 }
 
-func TestContainer(t *testing.T) {
+func TestContainer(t *testing.T) { //nolint:tparallel // see its subtests
 	t.Parallel()
 	name := image(t)
-	for how, end := range map[string]func(*testing.T, helperProcess){
-		"stopped": func(t *testing.T, h helperProcess) { h.input.Close() },
-		"killed":  func(t *testing.T, h helperProcess) { _ = h.cmd.Process.Kill() },
+	for how, end := range map[string]func(helperProcess) error{ //nolint:paralleltest // each looks for any container of the image
+		"stopped": func(h helperProcess) error { return h.input.Close() },
+		"killed":  func(h helperProcess) error { return h.cmd.Process.Kill() },
 	} {
 		t.Run(how, func(t *testing.T) {
 			h := startHelper(t, imageVariable+"="+name)
 			if got := count(t, h.said, `SELECT current_setting('max_connections')::int`); fmt.Sprint(got) != maxConnections {
 				t.Errorf("max_connections %d", got)
 			}
-			end(t, h)
+			if err := end(h); err != nil {
+				t.Fatal(err)
+			}
 			_ = h.cmd.Wait()
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()

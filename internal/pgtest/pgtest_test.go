@@ -205,7 +205,7 @@ func TestDatabaseName(t *testing.T) {
 	if len(long) > 63 || !strings.HasPrefix(long, "t_test_ber_xxx") {
 		t.Errorf("name %q", long)
 	}
-	if databaseName("Test") == databaseName("Test") {
-		t.Error("names repeat")
+	if one, two := databaseName("Test"), databaseName("Test"); one == two {
+		t.Errorf("%s twice", one)
 	}
 }
