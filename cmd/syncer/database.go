@@ -64,7 +64,7 @@ func migrateUp(ctx context.Context, dsn string, log *slog.Logger) error {
 	defer m.Close()
 	applied, err := m.Up(ctx)
 	for _, step := range applied {
-		log.InfoContext(ctx, "migration applied", "version", step.Version, "name", step.Name, "took", step.Duration)
+		log.InfoContext(ctx, "migration applied", "version", step.Version, "name", step.Name, "seconds", step.Duration.Seconds())
 	}
 	return err
 }

@@ -64,7 +64,7 @@ func (a *app) rootCommand() *cobra.Command {
 		Use:   "syncer",
 		Short: "Keep the images of container registries, and how often each is pulled, in PostgreSQL",
 		Long: `syncer reads the image lists of UCloud-family container registries and keeps them in PostgreSQL, with the history of every
-image's pull count. Settings come from flags, the environment, and a YAML file; see the README for all of them.`,
+image's pull count. Settings come from flags, the environment, and a YAML file; "syncer help settings" lists them.`,
 		Example: `  export DATABASE_URL=local:./data UCLOUD_PUBLIC_KEY=... UCLOUD_PRIVATE_KEY=... SYNCER_REPOS=web,base
   syncer sync
   syncer status`,
@@ -81,7 +81,7 @@ image's pull count. Settings come from flags, the environment, and a YAML file; 
 	root.SetErr(a.err)
 	a.flags.add(root)
 	root.AddCommand(a.syncCommand(), a.migrateCommand(), a.statusCommand(), a.verifyCommand(), a.demoCommand(),
-		a.versionCommand(), completionCommand())
+		a.versionCommand(), completionCommand(), settingsTopic())
 	return root
 }
 

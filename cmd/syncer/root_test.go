@@ -24,6 +24,9 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	t.Parallel()
 	var visit func(*cobra.Command)
 	visit = func(cmd *cobra.Command) {
+		if cmd.IsAdditionalHelpTopicCommand() {
+			return
+		}
 		if cmd.Short == "" || !strings.Contains(cmd.Example, "syncer") {
 			t.Errorf("%s: short %q, example %q", cmd.CommandPath(), cmd.Short, cmd.Example)
 		}
@@ -37,6 +40,19 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 		}
 	}
 	visit((&app{}).rootCommand())
+}
+
+func TestHelpListsEverySetting(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{"help", "settings"}, system{out: &out, err: &out}); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, s := range config.Settings() {
+		if !strings.Contains(out.String(), "\n  "+s.Variable) || !strings.Contains(out.String(), s.Help) {
+			t.Errorf("%s is not in the help", s.Variable)
+		}
+	}
 }
 
 func TestExitCode(t *testing.T) {
