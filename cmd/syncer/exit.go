@@ -40,7 +40,7 @@ func (e outcomeError) Error() string { return e.text }
 // exitCode says what an error of a command means to the caller of the process.
 func exitCode(ctx context.Context, err error) int {
 	var usage usageError
-	var faults config.Faults
+	var faults config.SettingErrors
 	var outcome outcomeError
 	var signal stopped
 	switch {

@@ -53,8 +53,7 @@ func (a *app) complain(cmd *cobra.Command, err error) {
 	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		fmt.Fprintf(a.err, "syncer: %s\n", printable(line))
 	}
-	var usage usageError
-	if errors.As(err, &usage) {
+	if _, ok := errors.AsType[usageError](err); ok {
 		fmt.Fprintf(a.err, "Usage: %s\nRun \"%s --help\" for what it takes.\n", cmd.UseLine(), cmd.CommandPath())
 	}
 }

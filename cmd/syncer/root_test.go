@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,7 +32,7 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 			t.Errorf("%s: short %q, example %q", cmd.CommandPath(), cmd.Short, cmd.Example)
 		}
 		var out bytes.Buffer
-		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
+		args := slices.Concat(strings.Fields(cmd.CommandPath())[1:], []string{"--help"})
 		if code := run(t.Context(), args, system{out: &out, err: &out}); code != 0 || !strings.Contains(out.String(), cmd.Example) {
 			t.Errorf("%v: exit code %d, output\n%s", args, code, out.String())
 		}
@@ -60,14 +61,14 @@ func TestExitCode(t *testing.T) {
 	terminated, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped{syscall.SIGTERM})
 	for _, tt := range []struct {
-		ctx  context.Context
+		ctx  context.Context //nolint:containedctx // the case's input
 		err  error
 		want int
 	}{
 		{t.Context(), nil, 0},
 		{t.Context(), errors.New("a bug"), 1},
 		{t.Context(), usageError{errors.New("unknown flag")}, 2},
-		{t.Context(), config.Faults{"x is missing"}, 2},
+		{t.Context(), config.SettingErrors{"x is missing"}, 2},
 		{t.Context(), fmt.Errorf("repo: %w", syncer.ErrUnknownRepo), 2},
 		{t.Context(), store.ErrDSN, 2},
 		{t.Context(), outcomeError{outcome: syncer.Partial}, 3},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -156,7 +157,7 @@ func (s statusRepo) failure() *string {
 func (p *printer) runs(runs []statusRun) {
 	var rows [][]any
 	for _, r := range runs {
-		rows = append(rows, []any{fmt.Sprint(r.RunID), r.Kind, r.Shard, r.Status, r.StartedAt, r.FinishedAt, r.ReposOK, r.ReposFailed,
+		rows = append(rows, []any{strconv.FormatInt(r.RunID, 10), r.Kind, r.Shard, r.Status, r.StartedAt, r.FinishedAt, r.ReposOK, r.ReposFailed,
 			r.ReposHeld, r.ImagesSeen, r.HistoryRows, r.Error})
 	}
 	p.table([]string{"RUN", "KIND", "SHARD", "STATUS", "STARTED", "FINISHED", "OK", "FAILED", "HELD", "IMAGES", "HISTORY", "ERROR"}, rows)

@@ -69,7 +69,7 @@ func readValue(from, to reflect.Value) (any, error) {
 	case []string:
 		return readList(given)
 	}
-	if unmarshaler, ok := reflect.New(to.Type()).Interface().(encoding.TextUnmarshaler); ok && isScalar(from) {
+	if unmarshaler, ok := reflect.TypeAssert[encoding.TextUnmarshaler](reflect.New(to.Type())); ok && isScalar(from) {
 		if err := unmarshaler.UnmarshalText(fmt.Append(nil, given)); err != nil {
 			if _, ok := unmarshaler.(*slog.Level); ok {
 				err = fmt.Errorf("%q is not one of debug, info, warn, error", given)

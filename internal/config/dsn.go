@@ -37,10 +37,11 @@ type libpqValues map[string]string
 func (l *loader) libpq() libpqValues {
 	values := libpqValues{}
 	for _, s := range Settings() {
-		if value := ""; strings.HasPrefix(s.Variable, "PG") {
-			if value = l.variable(s); value != "" {
-				values[s.Variable] = value
-			}
+		if !strings.HasPrefix(s.Variable, "PG") {
+			continue
+		}
+		if value := l.variable(s); value != "" {
+			values[s.Variable] = value
 		}
 	}
 	return values

@@ -48,9 +48,8 @@ var (
 
 // yamlFault is a YAML error in one line. Its text may quote values, which may be secret.
 func yamlFault(err error) string {
-	var typeErr *yamlv3.TypeError
 	text := err.Error()
-	if errors.As(err, &typeErr) {
+	if typeErr, ok := errors.AsType[*yamlv3.TypeError](err); ok {
 		text = strings.Join(typeErr.Errors, "; ")
 	}
 	text = yamlValue.ReplaceAllString(text, "a value")

@@ -84,7 +84,7 @@ func (l *loader) variable(s Setting) string {
 
 // secretFile reads a mounted secret. Editors and `echo` end files with a newline that belongs to no key.
 func (l *loader) secretFile(where, path string) string {
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(path) //nolint:gosec // G703: whoever starts the program says which file holds the secret
 	value := trimNewline(string(data))
 	switch {
 	case err != nil:
@@ -99,8 +99,7 @@ func trimNewline(s string) string { return strings.TrimRight(s, "\r\n") }
 
 // cause is what the system said, without the path that the message has already.
 func cause(err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathErr.Err
 	}
 	return err

@@ -29,13 +29,13 @@ type Input struct {
 // Flag is a setting given on the command line.
 type Flag struct{ Name, Value string }
 
-// Faults is everything that is wrong with a configuration, one line each that says what to do.
-type Faults []string
+// SettingErrors is everything that is wrong with a configuration, one line each that says what to do.
+type SettingErrors []string
 
 // Error is the faults, one a line.
-func (f Faults) Error() string { return strings.Join(f, "\n") }
+func (f SettingErrors) Error() string { return strings.Join(f, "\n") }
 
-// Load reads and checks the configuration. The error is a Faults.
+// Load reads and checks the configuration. The error is SettingErrors.
 func Load(in Input) (Config, error) {
 	l := &loader{in: in, k: koanf.New("."), origin: map[string]string{}}
 	l.loadDefaults()
@@ -62,7 +62,7 @@ type loader struct {
 	file   string            // path of the YAML file, when there is one
 	inFile map[string]any    // what it says
 	origin map[string]string // by key: the variable or flag that set it
-	faults Faults
+	faults SettingErrors
 }
 
 func (l *loader) fault(format string, args ...any) {

@@ -52,9 +52,9 @@ func faults(t *testing.T, in Input) []string {
 		in.Need = NeedSource | NeedDatabase
 	}
 	_, err := Load(in)
-	var f Faults
+	var f SettingErrors
 	if err != nil && !errors.As(err, &f) {
-		t.Fatalf("Load: %T, want Faults", err)
+		t.Fatalf("Load: %T, want SettingErrors", err)
 	}
 	return f
 }

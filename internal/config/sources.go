@@ -25,7 +25,7 @@ func (l *loader) inherit(source map[string]any, path string) map[string]any {
 	for _, key := range inherited {
 		_, own := source[key]
 		origin, set := l.origin[key]
-		if own && !(imposed[key] && set) {
+		if own && (!imposed[key] || !set) {
 			continue
 		}
 		if value := l.k.Get(key); value != nil {

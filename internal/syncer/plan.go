@@ -53,10 +53,8 @@ func (r *Runner) share(repos []registry.Repo) []registry.Repo {
 
 // checkNames complains of names that no source knows; they are typing errors. A source that could not be listed may hold any.
 func (r *Runner) checkNames(plans [][]registry.Repo, faults []error) error {
-	for _, err := range faults {
-		if err != nil {
-			return nil
-		}
+	if slices.ContainsFunc(faults, func(err error) bool { return err != nil }) {
+		return nil
 	}
 	var errs []error
 	for _, name := range slices.Concat(r.opt.Only, r.opt.MassDelete) {

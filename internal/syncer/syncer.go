@@ -81,7 +81,7 @@ type Options struct {
 var (
 	// ErrLocked ends a run that was told to fail when another run holds a repo.
 	ErrLocked = errors.New("held by another run")
-	// ErrUnknownRepo: a repo was asked for that no source lists.
+	// ErrUnknownRepo ends a run that was asked for a repo that no source lists.
 	ErrUnknownRepo = errors.New("no source lists it")
 )
 
