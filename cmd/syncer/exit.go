@@ -48,7 +48,8 @@ func exitCode(ctx context.Context, err error) int {
 		return exitOK
 	case errors.As(context.Cause(ctx), &signal) && (errors.As(err, &signal) || errors.Is(err, context.Canceled)):
 		return exitSignal + int(signal.signal)
-	case errors.As(err, &usage), errors.As(err, &faults), errors.Is(err, syncer.ErrUnknownRepo), errors.Is(err, store.ErrDSN):
+	case errors.As(err, &usage), errors.As(err, &faults), errors.Is(err, syncer.ErrUnknownRepo), errors.Is(err, store.ErrDSN),
+		errors.Is(err, store.ErrNoRole):
 		return exitUsage
 	case errors.As(err, &outcome):
 		return outcomeCode(outcome.outcome)

@@ -22,11 +22,21 @@ the others wait. Wants a direct connection, not one through a pooler in transact
 		RunE:    needsSubcommand,
 	}
 	cmd.AddCommand(
-		a.migrateSubcommand("up", "Apply all migrations that are missing", a.migrateUp),
+		a.migrateUpCommand(),
 		a.migrateSubcommand("down", "Take back the newest migration, and the data it holds", a.migrateDown),
 		a.migrateSubcommand("status", "List the migrations and when they were applied", a.migrateStatus),
 		a.migrateSubcommand("validate", "Check that the schema is the one this program needs", a.migrateValidate),
 	)
+	return cmd
+}
+
+// migrateUpCommand is migrate up, which can also let a role read the reports.
+func (a *app) migrateUpCommand() *cobra.Command {
+	var reader string
+	cmd := a.migrateSubcommand("up", "Apply all migrations that are missing", func(ctx context.Context, dsn string, _ *slog.Logger) error {
+		return a.migrateUp(ctx, dsn, reader)
+	})
+	cmd.Flags().StringVar(&reader, "grant-reader", "", "let this existing `ROLE` read schema reporting, now and what is added to it later, and nothing else")
 	return cmd
 }
 
@@ -73,7 +83,7 @@ func newMigrateResult(steps []store.Migration) migrateResult {
 	return r
 }
 
-func (a *app) migrateUp(ctx context.Context, dsn string, _ *slog.Logger) error {
+func (a *app) migrateUp(ctx context.Context, dsn, reader string) error {
 	m, err := store.NewMigrator(ctx, dsn)
 	if err != nil {
 		return err
@@ -83,12 +93,20 @@ func (a *app) migrateUp(ctx context.Context, dsn string, _ *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if reader != "" {
+		if err := m.GrantReader(ctx, reader); err != nil {
+			return err
+		}
+	}
 	return a.print(newMigrateResult(steps), func(p *printer) {
 		for _, s := range steps {
 			p.line("applied %s in %s", s.Name, s.Duration.Round(time.Millisecond).String())
 		}
 		if len(steps) == 0 {
 			p.line("nothing to do: the schema is up to date")
+		}
+		if reader != "" {
+			p.line("role %s may read the reports", reader)
 		}
 	})
 }

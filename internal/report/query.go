@@ -1,0 +1,113 @@
+package report
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"syncer/internal/store"
+)
+
+// Source is what reports are read from. It is implemented by *store.Store.
+type Source interface {
+	Top(ctx context.Context, f store.ReportFilter) ([]store.TopRow, error)
+	Movers(ctx context.Context, days int, f store.ReportFilter) ([]store.MoverRow, error)
+	Stale(ctx context.Context, days int, f store.ReportFilter) ([]store.StaleRow, error)
+	Daily(ctx context.Context, f store.ReportFilter) ([]store.DayRow, error)
+	Events(ctx context.Context, f store.ReportFilter) ([]store.EventRow, error)
+	Coverage(ctx context.Context, f store.ReportFilter) ([]store.CoverageRow, error)
+	Repos(ctx context.Context) ([]store.RepoRow, error)
+}
+
+// ErrQuery is wrapped when a report is asked for in a way that has no answer.
+var ErrQuery = errors.New("cannot make this report")
+
+// Query is what a user asks for. Zero values choose the report's defaults.
+type Query struct {
+	Source, Repo, Image string
+	Days                int    // instead of From and To
+	From, To            string // day (2006-01-02, To's included) or moment (RFC 3339)
+	Zone                string // IANA name; empty is UTC
+	Limit               int    // rows at most; 0: the report's own limit, below 0: all
+	Now                 time.Time
+}
+
+// maxDays is more than any registry has a history of, and keeps dates in the range that every calendar has.
+const maxDays = 36500
+
+// filter makes the span and the zone of a query definite. A span by days counts whole days of the zone, the last of them being
+// today, or as many times 24 hours, for reports that speak of moments.
+func (q Query) filter(defaultDays int, wholeDays bool) (f store.ReportFilter, err error) {
+	f = store.ReportFilter{Source: q.Source, Repo: q.Repo, Image: q.Image, Zone: q.Zone, Limit: int64(max(q.Limit, 0)), To: q.Now}
+	if f.Zone == "" {
+		f.Zone = "UTC"
+	}
+	zone, err := time.LoadLocation(f.Zone)
+	if err != nil || f.Zone == "Local" {
+		return f, fmt.Errorf("%w: zone %q is not known; IANA names such as Asia/Shanghai are", ErrQuery, q.Zone)
+	}
+	days, err := q.days(defaultDays)
+	if err != nil {
+		return f, err
+	}
+	if q.To != "" {
+		if f.To, err = moment(q.To, zone, 1); err != nil {
+			return f, err
+		}
+	}
+	f.From = f.To.AddDate(0, 0, -days)
+	if wholeDays {
+		f.From = f.To.Add(-1).In(zone).AddDate(0, 0, 1-days)
+	}
+	if q.From != "" {
+		if f.From, err = moment(q.From, zone, 0); err != nil {
+			return f, err
+		}
+	}
+	if !f.From.Before(f.To) {
+		return f, fmt.Errorf("%w: its span ends (%s) before it begins (%s)", ErrQuery, f.To.Format(time.RFC3339), f.From.Format(time.RFC3339))
+	}
+	return f, nil
+}
+
+// days is the length asked for, of reports that only know spans that end now as well as of the others.
+func (q Query) days(defaultDays int) (int, error) {
+	switch {
+	case q.Days < 0 || q.Days > maxDays:
+		return 0, fmt.Errorf("%w: days must be from 1 to %d", ErrQuery, maxDays)
+	case q.Days > 0 && (q.From != "" || q.To != ""):
+		return 0, fmt.Errorf("%w: it is asked for either a number of days or from and to", ErrQuery)
+	case q.Days == 0:
+		return defaultDays, nil
+	}
+	return q.Days, nil
+}
+
+// untilNow are the days of a report whose span always ends now.
+func (q Query) untilNow(defaultDays int) (int, error) {
+	if q.From != "" || q.To != "" {
+		return 0, fmt.Errorf("%w: its span ends now; give a number of days instead of from and to", ErrQuery)
+	}
+	return q.days(defaultDays)
+}
+
+// moment reads a day, of which it takes the midnight that many days later, or a moment.
+func moment(text string, zone *time.Location, later int) (time.Time, error) {
+	if t, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
+		return t.AddDate(0, 0, later), nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return t, fmt.Errorf("%w: %q is neither a day such as 2026-01-31 nor a moment such as 2026-01-31T08:00:00Z", ErrQuery, text)
+	}
+	return t, nil
+}
+
+// limited sets the limit of a report that has one of its own.
+func limited(f store.ReportFilter, q Query, limit int64) store.ReportFilter {
+	if q.Limit == 0 {
+		f.Limit = limit
+	}
+	return f
+}
