@@ -10,7 +10,7 @@ import (
 // ReportFilter chooses what a report is about. Empty names choose everything.
 type ReportFilter struct {
 	Source, Repo, Image string
-	From, To            time.Time // from From to before To; for reports by day the days that these lie on, To's included
+	From, To            time.Time // from From to before To; for reports by day every day that holds some of that
 	Zone                string    // IANA name of the zone that days are of
 	Limit               int64     // rows at most; 0: all
 }
@@ -38,7 +38,7 @@ func (f ReportFilter) days() (first, last time.Time, err error) {
 		y, m, d := t.In(zone).Date()
 		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 	}
-	return day(f.From), day(f.To), nil
+	return day(f.From), day(f.To.Add(-1)), nil
 }
 
 // TopRow is an image with its pulls in a span.

@@ -15,7 +15,7 @@ type DayRow struct {
 	Gaps  int64     // those of them that nobody looked at
 }
 
-// Daily are the pulls of each day from From's to To's, days without a look included.
+// Daily are the pulls of each day of the span, days without a look included.
 func (s *Store) Daily(ctx context.Context, f ReportFilter) ([]DayRow, error) {
 	first, last, err := f.days()
 	if err != nil {
@@ -39,30 +39,6 @@ SELECT day, CASE WHEN SUM(pulls) < 9223372036854775807 THEN SUM(pulls)::bigint
 		"FROM reporting.pulls_by_day($4, $5, $6, $1, $2, $3) GROUP BY day ORDER BY day", f.args(first, last, f.Zone)...)
 }
 
-// ImageDayRow is the pulls that were noticed of an image on a UTC day.
-type ImageDayRow struct {
-	Source string
-	Repo   string
-	Image  string
-	Day    time.Time
-	Pulls  int64
-}
-
-// ImageDays are the pulls by UTC day of some images, told by source, repo and name; days without pulls have no row.
-func (s *Store) ImageDays(ctx context.Context, keys [][3]string, first, last time.Time) ([]ImageDayRow, error) {
-	var sources, repos, images []string
-	for _, k := range keys {
-		sources, repos, images = append(sources, k[0]), append(repos, k[1]), append(images, k[2])
-	}
-	return collect[ImageDayRow](ctx, s, "read pulls of images by day", `
--- name: ReportImagesDaily
-SELECT d.source, d.repo, d.image, d.day, d.pulls
-FROM unnest($1::text[], $2::text[], $3::text[]) AS k (source, repo, image)
-JOIN reporting.pulls_daily d ON d.source = k.source AND d.repo = k.repo AND d.image = k.image
-WHERE d.day BETWEEN $4 AND $5 AND d.pulls > 0
-ORDER BY d.day`, sources, repos, images, first, last)
-}
-
 // CoverageRow is how well a repo was looked at.
 type CoverageRow struct {
 	Source             string
@@ -80,7 +56,7 @@ type CoverageRow struct {
 	LastError          *string
 }
 
-// Coverage tells for each repo on how many of its UTC days from From's to To's it was looked at, the worst first.
+// Coverage tells for each repo on how many of its UTC days in the span it was looked at, the worst first.
 func (s *Store) Coverage(ctx context.Context, f ReportFilter) ([]CoverageRow, error) {
 	f.Zone = "UTC"
 	first, last, err := f.days()
