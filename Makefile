@@ -1,0 +1,66 @@
+# Every check and its set-up. CI runs the same: .ci/run.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+LINT := go tool -modfile=.ci/tools.mod golangci-lint
+# One PostgreSQL for the tests of all packages. KEEP=1 leaves it up when a test fails.
+WITH_SERVER := go run ./internal/pgtest/cmd $(if $(KEEP),-keep)
+# What `make bench` and `make fuzz` run, and for how long each.
+BENCH ?= .
+PACKAGES ?= ./...
+FUZZTIME ?= 30s
+# The version comes from git by way of the build's own stamp, where there is a repository.
+STAMP := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## run the main job on a simulated registry and a private PostgreSQL; needs no account
+	@.ci/setup server
+	@$(MAKE) --no-print-directory build
+	bin/syncer demo
+
+.PHONY: test
+test: ## run all tests
+	@.ci/setup server pooler || true
+	$(WITH_SERVER) go test ./...
+
+.PHONY: check
+check: ## run everything that must hold before a commit: format, vet, lint, race, end to end
+	@.ci/setup server pooler compiler || true
+	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not formatted (make fmt):" $$files; exit 1; }
+	go vet ./...
+	go mod tidy -diff
+	$(LINT) run ./...
+	$(WITH_SERVER) env CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m ./...
+	@$(MAKE) --no-print-directory e2e
+
+.PHONY: build
+build: ## build bin/syncer, a static binary
+	CGO_ENABLED=0 go build -trimpath -buildvcs=$(STAMP) -o bin/syncer ./cmd/syncer
+
+.PHONY: e2e
+e2e: build ## run the command-line tests on the built binary
+	SYNCER_BINARY=$(CURDIR)/bin/syncer $(WITH_SERVER) go test -count=1 ./cmd/syncer/...
+
+.PHONY: lint
+lint: ## run the linters
+	$(LINT) run ./...
+
+.PHONY: fmt
+fmt: ## format the Go files
+	$(LINT) fmt ./...
+
+.PHONY: bench
+bench: ## run the benchmarks, or those of BENCH=regexp PACKAGES=./internal/store
+	$(WITH_SERVER) go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME
+	@set -e; go list $(PACKAGES) | while read -r package; do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
