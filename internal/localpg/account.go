@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"syscall"
 )
@@ -142,6 +143,26 @@ func (a account) reach(dir string) error {
 			return nil
 		}
 	}
+}
+
+// openHandle opens a folder that the account cannot walk to, as all of /root, but could enter: handed the open folder, its
+// programs find it by handlePath. It returns the error that tells why they cannot walk there when that is no help.
+func (a account) openHandle(dir string, unreachable error) (*os.File, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	if runtime.GOOS != "linux" || !a.mayEnter(info) {
+		return nil, unreachable
+	}
+	return os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+}
+
+// handlePath is the path of the inherited file with this index, in the process that inherits it. Following it needs no
+// permission on the folders above.
+func handlePath(index int) string {
+	const firstInherited = 3
+	return "/proc/self/fd/" + strconv.Itoa(firstInherited+index)
 }
 
 func (a account) mayEnter(info fs.FileInfo) bool {

@@ -65,6 +65,7 @@ func (k *keep) release() {
 	}
 	_ = k.sign(holder{})
 	unlock(k.lock)
+	k.handle.Close()
 }
 
 // holder is the process that uses the folder.

@@ -22,6 +22,8 @@ import (
 type keep struct {
 	dir  string
 	lock *os.File
+	// handle is the folder opened, when the account may enter it but not walk to it. Nil otherwise.
+	handle *os.File
 }
 
 func (k *keep) data() string { return filepath.Join(k.dir, "pgdata") }
@@ -37,7 +39,12 @@ func (s *Server) settleDurable(ctx context.Context, dir string) (st site, err er
 	st.data = s.keep.data()
 	st.logFile = filepath.Join(s.keep.dir, "server.log")
 	st.sockets = s.scratch.sockets
-	st.locks = []*os.File{s.keep.lock, s.scratch.lock}
+	st.seen = s.keep.dir
+	st.inherited = []*os.File{s.keep.lock, s.scratch.lock}
+	if s.keep.handle != nil {
+		st.seen = handlePath(len(st.inherited))
+		st.inherited = append(st.inherited, s.keep.handle)
+	}
 	major, err := dataMajor(st.data)
 	if err != nil {
 		return st, fmt.Errorf("local database %s: %w", dir, err)
@@ -74,13 +81,16 @@ func openKeep(ctx context.Context, dir string) (*keep, account, error) {
 		return nil, acc, err
 	}
 	if err := acc.reach(dir); err != nil {
-		return nil, acc, err
+		if k.handle, err = acc.openHandle(dir, err); err != nil {
+			return nil, acc, err
+		}
 	}
 	if k.lock, err = acc.open(filepath.Join(dir, "syncer.lock")); err != nil {
 		return nil, acc, err
 	}
 	if err := k.acquire(ctx); err != nil {
 		k.lock.Close()
+		k.handle.Close()
 		return nil, acc, err
 	}
 	return k, acc, nil

@@ -25,13 +25,18 @@ func exec1(t *testing.T, dsn, sql string) {
 	}
 }
 
+// TestDurableKeepsData names the folder in a relative way, as is usual, and has it below one that is closed to all but its
+// owner, as /root is.
 func TestDurableKeepsData(t *testing.T) {
-	parent := openDir(t)
-	t.Chdir(parent) // a relative folder is the usual case
+	parent := t.TempDir()
+	t.Chdir(parent)
 	first := start(t, Options{Dir: "pulls"})
 	exec1(t, first.DSN(Database), `CREATE TABLE kept AS SELECT 7 AS n`)
 	if got := query[string](t, first.DSN(Database), `SHOW fsync`); got != "on" {
 		t.Errorf("fsync %s", got)
+	}
+	if root := os.Geteuid() == 0; (first.keep.handle != nil) != root {
+		t.Errorf("as root: %v, data found by a handle: %v", root, !root)
 	}
 	stop(t, first)
 	if exists(first.scratch.dir) {
@@ -68,10 +73,17 @@ func TestKilledHolderKeepsCommittedData(t *testing.T) {
 	}
 }
 
-func TestOrphanIsStopped(t *testing.T) {
+func TestLeftoversOfADurableServer(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(openDir(t), "pulls")
+	half := filepath.Join(dir, "pgdata.new", "base") // of a first start that was interrupted
+	if err := os.MkdirAll(half, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	s := start(t, Options{Dir: dir})
+	if exists(half) {
+		t.Error("half-made data stayed")
+	}
 	// What other systems than Linux leave: a server that runs on, under the lock of a holder that is dead.
 	left := s.keep
 	s.keep = nil
@@ -85,19 +97,6 @@ func TestOrphanIsStopped(t *testing.T) {
 	next := start(t, Options{Dir: dir})
 	if got := query[int](t, next.DSN(Database), `SELECT 1`); got != 1 {
 		t.Error("the folder could not be taken over")
-	}
-}
-
-func TestInterruptedFirstStartIsMadeAgain(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(openDir(t), "pulls")
-	half := filepath.Join(dir, "pgdata.new", "base")
-	if err := os.MkdirAll(half, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	s := start(t, Options{Dir: dir})
-	if got := query[int](t, s.DSN(Database), `SELECT 1`); got != 1 || exists(half) {
-		t.Error("half-made data stayed")
 	}
 }
 
@@ -181,7 +180,7 @@ func TestClosedFolderIsNamed(t *testing.T) {
 	if err := os.Mkdir(closed, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Start(t.Context(), Options{Dir: filepath.Join(closed, "pulls")})
+	_, err := Start(t.Context(), Options{Dir: closed})
 	if err == nil || !strings.Contains(err.Error(), "folder "+closed+" (drwx------) is closed to user") {
 		t.Errorf("error %v does not name %s", err, closed)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -184,6 +185,10 @@ func TestThrowawayLeavesNothing(t *testing.T) {
 	if group, _ := syscall.Getpgid(s.process.cmd.Process.Pid); group == syscall.Getpgrp() {
 		t.Error("the server shares our process group, so Ctrl-C would end it before us")
 	}
+	sweep(slog.New(slog.DiscardHandler))
+	if !exists(s.scratch.dir) {
+		t.Error("the sweep removed the folder of a running server")
+	}
 	stop(t, s)
 	if exists(s.scratch.dir) {
 		t.Errorf("%s remains", s.scratch.dir)
@@ -194,7 +199,7 @@ func TestThrowawayLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestSettingsWin(t *testing.T) {
+func TestSettingsWinAndStopEndsSessions(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{Settings: map[string]string{"max_connections": "37", "fsync": "on"}})
 	for name, want := range map[string]string{"max_connections": "37", "fsync": "on"} {
@@ -202,11 +207,6 @@ func TestSettingsWin(t *testing.T) {
 			t.Errorf("%s = %q, want %q", name, got, want)
 		}
 	}
-}
-
-func TestStopEndsSessionsAndIsRepeatable(t *testing.T) {
-	t.Parallel()
-	s := start(t, Options{})
 	conn, err := pgx.Connect(t.Context(), s.DSN(Database))
 	if err != nil {
 		t.Fatal(err)
@@ -244,7 +244,11 @@ func TestKilledThrowaway(t *testing.T) {
 	waitFor(t, "the server ends with its starter", func() bool {
 		return syscall.Kill(h.postmaster, 0) != nil && len(processesOf(t, h.scratch)) == 0
 	})
-	start(t, Options{})
+	next, cancel := context.WithCancel(t.Context())
+	cancel() // what was left goes before anything else is done
+	if s, err := Start(next, Options{}); err == nil {
+		stop(t, s)
+	}
 	if exists(h.scratch) {
 		t.Errorf("the next start left %s", h.scratch)
 	}
@@ -263,15 +267,6 @@ func processesOf(t *testing.T, dir string) []string {
 	return found
 }
 
-func TestSweepSparesTheLiving(t *testing.T) {
-	t.Parallel()
-	h := startHelper(t, "")
-	start(t, Options{})
-	if got := query[int](t, h.dsn, `SELECT 1`); got != 1 || !exists(h.scratch) {
-		t.Error("a start removed the folder of a running server")
-	}
-}
-
 func TestSweepSparesWhatIsNotOurs(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -286,9 +281,9 @@ func TestSweepSparesWhatIsNotOurs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	start(t, Options{})
+	sweep(slog.New(slog.DiscardHandler))
 	if !exists(dir) {
-		t.Error("a start removed another user's folder")
+		t.Error("the sweep removed another user's folder")
 	}
 }
 
@@ -298,9 +293,19 @@ func TestScratchAvoidsUnfitFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", long)
-	s := start(t, Options{})
-	if got := len(s.scratch.sockets + "/.s.PGSQL." + port); got > socketLimit {
-		t.Errorf("socket path of %d bytes", got)
+	acc, err := serverAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := scratchBase(acc)
+	if err != nil || base == long {
+		t.Errorf("chose %s, %v", base, err)
+	}
+	if os.Geteuid() == 0 {
+		t.Setenv("TMPDIR", filepath.Dir(long)) // short enough, but closed to others than root
+		if base, err := scratchBase(acc); err != nil || strings.HasPrefix(base, filepath.Dir(long)) {
+			t.Errorf("chose %s, %v", base, err)
+		}
 	}
 }
 
@@ -326,7 +331,7 @@ func TestOrdinaryUser(t *testing.T) {
 	if err := os.WriteFile(copied, text, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), copied, "-test.v", "-test.run=Throwaway|Settings|Killed|Keeps|Holder|Closed")
+	cmd := exec.CommandContext(t.Context(), copied, "-test.v", "-test.run=Throwaway|Keeps|HolderIs|Avoids")
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}

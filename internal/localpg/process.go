@@ -33,7 +33,7 @@ type process struct {
 func (st site) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(st.programs.path(name), args...) //nolint:noctx // a server outlives the context of its start
 	cmd.Env = cleanEnv()
-	cmd.Dir = filepath.Dir(st.data)
+	cmd.Dir = filepath.Dir(st.sockets)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: st.account.credential()}
 	return cmd
 }
@@ -46,9 +46,12 @@ func (st site) deathSignal() syscall.Signal {
 	return syscall.SIGQUIT
 }
 
-// launch starts a program with the locks inherited and the parent-death signal set.
-func launch(cmd *exec.Cmd, output *os.File, locks []*os.File, death syscall.Signal) (*process, error) {
-	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = output, output, locks
+// asSeen is the path by which the server's programs find what stands beside the data.
+func (st site) asSeen(path string) string { return filepath.Join(st.seen, filepath.Base(path)) }
+
+// launch starts a program with the files inherited and the parent-death signal set.
+func launch(cmd *exec.Cmd, output *os.File, inherited []*os.File, death syscall.Signal) (*process, error) {
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = output, output, inherited
 	dieWithParent(cmd.SysProcAttr, death)
 	p := &process{cmd: cmd, exited: make(chan struct{})}
 	started := make(chan error, 1)
@@ -113,7 +116,7 @@ func postmaster(data string) (pid int, status string) {
 // initdb makes a data folder in an empty folder of the account's.
 func initdb(ctx context.Context, st site, dir string) error {
 	args := []string{
-		"--pgdata=" + dir, "--username=" + superuser, "--encoding=UTF8", "--locale=C",
+		"--pgdata=" + st.asSeen(dir), "--username=" + superuser, "--encoding=UTF8", "--locale=C",
 		// The socket's folder keeps strangers out; over the network there is no way in, whatever the settings say.
 		"--auth-local=trust", "--auth-host=reject",
 	}
@@ -125,7 +128,7 @@ func initdb(ctx context.Context, st site, dir string) error {
 		return err
 	}
 	defer out.Close()
-	p, err := launch(st.command("initdb", args...), out, st.locks, syscall.SIGTERM)
+	p, err := launch(st.command("initdb", args...), out, st.inherited, syscall.SIGTERM)
 	if err != nil {
 		return fmt.Errorf("start initdb: %w", err)
 	}
@@ -159,7 +162,7 @@ func serverArgs(st site, settings map[string]string) []string {
 		maps.Copy(all, map[string]string{"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"})
 	}
 	maps.Copy(all, settings)
-	args := []string{"-D", st.data}
+	args := []string{"-D", st.asSeen(st.data)}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		args = append(args, "-c", name+"="+all[name])
 	}

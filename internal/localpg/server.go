@@ -39,10 +39,13 @@ type site struct {
 	programs programs
 	account  account
 	data     string
+	seen     string // the folder that data stands in, as the programs find it
 	sockets  string
 	logFile  string
 	durable  bool
-	locks    []*os.File // inherited by every program of the server, so that a lock is free only when all of them are gone
+	// inherited are files that every program of the server holds: the locks, so that one is free only when all of them are
+	// gone, and after those the handle of a folder that the account cannot walk to.
+	inherited []*os.File
 }
 
 // Start starts a server and returns when it accepts connections. The context bounds the start, not the server's life.
@@ -82,7 +85,8 @@ func (s *Server) settleThrowaway(ctx context.Context) (st site, err error) {
 	st.data = filepath.Join(s.scratch.dir, "data")
 	st.logFile = filepath.Join(s.scratch.dir, "server.log")
 	st.sockets = s.scratch.sockets
-	st.locks = []*os.File{s.scratch.lock}
+	st.seen = s.scratch.dir
+	st.inherited = []*os.File{s.scratch.lock}
 	if err := st.account.mkdir(st.data); err != nil {
 		return st, err
 	}
@@ -96,7 +100,7 @@ func (s *Server) boot(ctx context.Context, st site, settings map[string]string) 
 		return err
 	}
 	defer log.Close()
-	s.process, err = launch(st.command("postgres", serverArgs(st, settings)...), log, st.locks, st.deathSignal())
+	s.process, err = launch(st.command("postgres", serverArgs(st, settings)...), log, st.inherited, st.deathSignal())
 	if err != nil {
 		return fmt.Errorf("start postgres: %w", err)
 	}
