@@ -14,7 +14,7 @@ import (
 func openLanes(cfg config.Config, log *slog.Logger, now func() time.Time) ([]syncer.Lane, error) {
 	lanes := make([]syncer.Lane, len(cfg.Sources))
 	for i, s := range cfg.Sources {
-		source, err := fetch.New(fetchOptions(s, cfg.Shard.Count, log, now))
+		source, err := fetch.New(fetchOptions(cfg, s, log, now))
 		if err != nil {
 			return nil, fmt.Errorf("open source %q: %w", s.Name, err)
 		}
@@ -24,7 +24,7 @@ func openLanes(cfg config.Config, log *slog.Logger, now func() time.Time) ([]syn
 	return lanes, nil
 }
 
-func fetchOptions(s config.Source, shards int, log *slog.Logger, now func() time.Time) fetch.Options {
+func fetchOptions(cfg config.Config, s config.Source, log *slog.Logger, now func() time.Time) fetch.Options {
 	opt := fetch.Options{
 		Name:    s.Name,
 		BaseURL: s.APIBaseURL,
@@ -38,7 +38,7 @@ func fetchOptions(s config.Source, shards int, log *slog.Logger, now func() time
 		PageSize:       s.PageSize,
 		Concurrency:    s.Concurrency,
 		RateLimit:      s.RateLimit,
-		Shards:         shards,
+		Shards:         cfg.Shard.Count,
 		RequestTimeout: s.RequestTimeout,
 		MaxAttempts:    s.MaxAttempts,
 		Logger:         log,

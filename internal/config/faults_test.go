@@ -51,6 +51,8 @@ func TestFaultsOfVariables(t *testing.T) {
 		{"http to this machine by IPv6", []string{"UCLOUD_API_BASE_URL=http://[::1]:8080"}, nil},
 		{"host that only looks like this machine", []string{"UCLOUD_API_BASE_URL=http://127.0.0.1.example.com"}, []string{
 			"UCLOUD_API_BASE_URL: http:// to 127.0.0.1.example.com would send requests unencrypted: write https://, or set SYNCER_ALLOW_HTTP=true"}},
+		{"http to an address of the network", []string{"UCLOUD_API_BASE_URL=http://10.0.0.5"}, []string{
+			"UCLOUD_API_BASE_URL: http:// to 10.0.0.5 would send requests unencrypted: write https://, or set SYNCER_ALLOW_HTTP=true"}},
 		{"other scheme", []string{"UCLOUD_API_BASE_URL=ftp://api.example.com"}, []string{
 			"UCLOUD_API_BASE_URL: is not a base URL: write https://HOST, such as https://api.ucloud.cn"}},
 		{"password in the base URL", []string{"UCLOUD_API_BASE_URL=https://u:hunter2@api.example.com"}, []string{
