@@ -27,6 +27,12 @@ type lister struct {
 
 func (l *lister) limit() int { return l.request.limit }
 
+// now implements pager: our clock, corrected by what the server's answers say of theirs.
+func (l *lister) now() time.Time {
+	skew, _ := l.source.ClockSkew()
+	return l.source.opts.Now().Add(skew)
+}
+
 // pages implements pager.
 func (l *lister) pages(ctx context.Context, offsets []int, take func(int, page)) error {
 	if len(offsets) == 1 && offsets[0] == 0 {

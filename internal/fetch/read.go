@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"syncer/internal/registry"
 )
@@ -21,35 +22,47 @@ type survey struct {
 	broken     int
 	duplicates int
 	total      int64
+	began      time.Time // when the last walk did, by the registry's clock
 }
 
-// read walks a list until one walk was clean or two in a row saw the same rows, at most maxWalks times. All that any walk saw is kept.
+// read walks a list until its reading is proven complete, at most maxWalks times: by a walk that was clean or could be made
+// whole, or by two walks in a row that agree. All that any walk saw is kept.
 func read(ctx context.Context, p pager, h *habits) (survey, error) {
 	b := newBook()
 	var s survey
-	endings := 0
-	for s.walks < maxWalks && s.evidence != registry.Complete {
+	var last finding
+	ends := 0 // walks in a row that saw the end of the list
+	for s.walks < maxWalks && s.evidence == registry.Partial {
 		w := newWalk(p, b, h)
 		if err := w.run(ctx); err != nil {
 			return survey{}, err
 		}
 		f := w.check()
+		if ends++; !w.ended {
+			ends = 0
+		}
+		v := moved
+		if f.clean || ends >= 2 && b.sameAsBefore() && (slices.Equal(f.list, last.list) || f.counted) {
+			v = whole
+		} else {
+			var err error
+			if v, err = w.repair(ctx); err != nil {
+				return survey{}, err
+			}
+		}
 		s.walks++
-		s.pages += len(w.spans)
+		s.pages += w.pages()
 		s.broken += f.broken
 		s.duplicates += f.duplicates
 		s.total = w.total
-		if w.ended {
-			endings++
-		} else {
-			endings = 0
-		}
+		s.began = w.began
 		switch {
-		case f.clean, endings >= 2 && b.sameAsBefore():
+		case v == whole:
 			s.evidence = registry.Complete
-		case endings == maxWalks:
+		case v == linked, ends == maxWalks:
 			s.evidence = registry.Drifting
 		}
+		last = f
 	}
 	s.images, s.rejected = b.close()
 	slices.SortFunc(s.rejected, func(x, y registry.Rejection) int {

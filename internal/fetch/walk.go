@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 )
 
 const (
@@ -22,13 +23,15 @@ const (
 // twice at once. It stops at the first error.
 type pager interface {
 	pages(ctx context.Context, offsets []int, take func(offset int, p page)) error
-	limit() int // rows asked for
+	limit() int     // rows asked for
+	now() time.Time // by the registry's clock as far as it is known
 }
 
-// span is a page that was read: where it begins and its rows' numbers in the book.
+// span is a page that was read: where it begins, its rows' numbers in the book, and the total it told.
 type span struct {
 	offset int
 	rows   []int32
+	total  int64
 }
 
 func (s span) end() int { return s.offset + len(s.rows) }
@@ -39,48 +42,73 @@ type walk struct {
 	book  *book
 	habit *habits
 
-	spans  []span // by offset
+	began  time.Time // by the registry's clock
+	spans  []span    // by offset
 	tried  map[int]bool
 	total  int64 // as last heard; -1: nothing usable
 	steady bool  // every page gave the same total
 	widest int   // rows of the largest page
 	batch  int
 	fresh  int  // rows the book did not hold for this walk before the batch under way
+	extra  int  // pages that are in no span
 	ended  bool // the end of the list was seen
 	// filling: the batch under way reads holes, which need not bring anything new
 	filling bool
+	busy    bool // the list moves so much that pages lose their links
+	mended  int  // pages read to mend links
 }
 
 func newWalk(p pager, b *book, h *habits) *walk {
 	b.turn()
-	return &walk{pager: p, book: b, habit: h, tried: map[int]bool{}, total: -1, steady: true, batch: firstBatch}
+	return &walk{pager: p, book: b, habit: h, began: p.now(), tried: map[int]bool{}, total: -1, steady: true, batch: firstBatch}
 }
 
 // run reads until the end is seen, nothing new comes any more, or the budget is used up.
 func (w *walk) run(ctx context.Context) error {
 	for offsets := []int{0}; len(offsets) > 0; offsets = w.next() {
-		for _, offset := range offsets {
-			w.tried[offset] = true
-		}
 		before := w.book.seen
-		if err := w.pager.pages(ctx, offsets, w.take); err != nil {
+		if err := w.readAll(ctx, offsets); err != nil {
 			return err
-		}
-		if byOffset := func(a, b span) int { return cmp.Compare(a.offset, b.offset) }; !slices.IsSortedFunc(w.spans, byOffset) {
-			slices.SortStableFunc(w.spans, byOffset)
 		}
 		w.fresh = w.book.seen - before
 	}
 	return nil
 }
 
-func (w *walk) take(offset int, p page) {
+// readAll reads pages and lays them in among the others.
+func (w *walk) readAll(ctx context.Context, offsets []int) error {
+	for _, offset := range offsets {
+		w.tried[offset] = true
+	}
+	err := w.pager.pages(ctx, offsets, func(offset int, p page) { w.spans = append(w.spans, w.enter(offset, p)) })
+	if err != nil {
+		return err
+	}
+	byOffset := func(a, b span) int { return cmp.Compare(a.offset, b.offset) }
+	if !slices.IsSortedFunc(w.spans, byOffset) {
+		slices.SortStableFunc(w.spans, byOffset)
+	}
+	return nil
+}
+
+// enter takes a page's rows into the book and notes what it tells of the list.
+func (w *walk) enter(offset int, p page) span {
 	if len(w.spans) > 0 && p.total != w.total {
 		w.steady = false
 	}
 	w.total = p.total
 	w.widest = max(w.widest, len(p.rows))
-	w.spans = append(w.spans, span{offset: offset, rows: w.book.enter(p)})
+	return span{offset: offset, rows: w.book.enter(p), total: p.total}
+}
+
+// pages is how many pages the walk has read.
+func (w *walk) pages() int { return len(w.spans) + w.extra }
+
+// dropEmpty forgets the pages that were asked for beyond the end.
+func (w *walk) dropEmpty() {
+	before := len(w.spans)
+	w.spans = slices.DeleteFunc(w.spans, func(s span) bool { return len(s.rows) == 0 })
+	w.extra += before - len(w.spans)
 }
 
 // overlap is how many rows neighbouring pages share. A server that gives one or two rows at a time leaves no room for two.
@@ -123,6 +151,9 @@ func (w *walk) next() []int {
 	}
 	filled := w.filling
 	offsets := w.holes()
+	if len(offsets) == 0 {
+		offsets = w.mends()
+	}
 	if w.filling = len(offsets) > 0; w.filling {
 		return offsets
 	}
@@ -134,8 +165,12 @@ func (w *walk) next() []int {
 	if w.total <= int64(reach) || w.beyond(reach) {
 		return []int{probe}
 	}
-	stride := w.widest - w.overlap()
-	for at := probe; int64(at+w.overlap()) < w.total && len(offsets) < w.batch; at += stride {
+	lap := w.overlap()
+	if w.busy {
+		lap = max(lap, w.widest/busyLap)
+		w.batch = min(w.batch, busyBatch)
+	}
+	for at := max(0, reach-lap); int64(at+lap) < w.total && len(offsets) < w.batch; at += w.widest - lap {
 		offsets = append(offsets, at)
 	}
 	w.batch *= 2
@@ -150,15 +185,12 @@ func (w *walk) atEnd(reach int) bool {
 	if len(w.spans) == 1 {
 		return w.onePage(reach)
 	}
-	if w.total != int64(reach) {
-		return w.repeats() && w.total > 0 && w.total <= int64(len(w.spans[0].rows))
-	}
 	for _, s := range w.spans {
-		if s.end() == reach && len(s.rows) < w.widest {
-			return true // the page with the last row was not full
+		if s.end() == reach && int64(reach) == s.total && len(s.rows) < w.widest {
+			return true // the page with the last row was not full and says that it is the last
 		}
 	}
-	return false
+	return w.repeats() && w.total > 0 && w.total <= int64(len(w.spans[0].rows))
 }
 
 // onePage tells whether the first page is the whole list. It is when it is empty, or when it is not full and says that there is no more; but a

@@ -1,0 +1,290 @@
+package fetch
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"syncer/internal/registry"
+)
+
+// order is how a simulated list is kept.
+type order int
+
+const (
+	newestFirst order = iota // a push moves an image to the head, a new one stands there
+	byName                   // a push moves nothing, a new one stands anywhere
+	oldestFirst              // a push moves nothing, a new one stands at the end
+	byPulls                  // pulls move an image towards the head, a new one stands at the end
+	anyOrder                 // images change places as they like
+)
+
+func (o order) String() string {
+	return [...]string{"newest first", "by name", "oldest first", "by pulls", "any order"}[o]
+}
+
+// churn says how often what happens to a list, in events per request.
+type churn struct{ push, insert, remove float64 }
+
+// clocks says what the times in a list's rows are worth.
+type clocks int
+
+const (
+	clocksTrue  clocks = iota
+	clocksMute         // rows bear no times
+	clocksStale        // all times are old
+	clocksHalf         // changes bear the time, new images an old one
+)
+
+// sim is a list that changes between requests. It is a pager.
+type sim struct {
+	rng    *rand.Rand
+	order  order
+	churn  churn
+	size   int  // rows a page
+	mixed  bool // pages are read eight at a time, in any order
+	clocks clocks
+
+	list     []int32
+	next     int32 // the next new image
+	dead     map[int32]int
+	clock    int // requests so far, each of which takes a second
+	born     map[int32]int
+	pushed   map[int32]int
+	requests int
+}
+
+// label makes names of numbers once for all simulations.
+var labels = func() []string {
+	all := make([]string, 1<<16)
+	for i := range all {
+		all[i] = fmt.Sprintf("i%05d", i)
+	}
+	return all
+}()
+
+func newSim(rng *rand.Rand, o order, c churn, images, size int, mixed bool) *sim {
+	s := &sim{rng: rng, order: o, churn: c, size: size, mixed: mixed, dead: map[int32]int{}, born: map[int32]int{}, pushed: map[int32]int{}}
+	for range images {
+		s.list = append(s.list, s.next)
+		s.next++
+	}
+	return s
+}
+
+func (s *sim) limit() int { return s.size }
+
+func (s *sim) now() time.Time { return simEpoch.Add(time.Duration(s.clock) * time.Second) }
+
+var simEpoch = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+
+func (s *sim) pages(_ context.Context, offsets []int, take func(int, page)) error {
+	for window := range slices.Chunk(offsets, 8) {
+		if s.mixed {
+			window = slices.Clone(window)
+			s.rng.Shuffle(len(window), func(i, j int) { window[i], window[j] = window[j], window[i] })
+		}
+		for _, offset := range window {
+			take(offset, s.answer(offset))
+		}
+	}
+	return nil
+}
+
+// answer changes the list as its churn says and then gives a page.
+func (s *sim) answer(offset int) page {
+	s.requests++
+	s.clock++
+	s.live()
+	p := page{total: int64(len(s.list))}
+	for _, n := range s.list[min(offset, len(s.list)):min(offset+s.size, len(s.list))] {
+		image := registry.Image{Name: labels[n], Counted: true}
+		image.Created.At, image.Updated.At = s.stamp(s.born[n], s.clocks == clocksTrue), s.stamp(s.pushed[n], s.clocks != clocksStale)
+		p.rows = append(p.rows, row{key: labels[n], image: image})
+	}
+	return p
+}
+
+// stamp is a moment as a row tells it.
+func (s *sim) stamp(at int, truly bool) time.Time {
+	switch {
+	case s.clocks == clocksMute:
+		return time.Time{}
+	case at == 0 || !truly:
+		return simEpoch.Add(-time.Hour)
+	}
+	return simEpoch.Add(time.Duration(at) * time.Second)
+}
+
+// live lets happen what happens between two requests, in any order.
+func (s *sim) live() {
+	var events []func()
+	for rate, event := range map[*float64]func(){&s.churn.push: s.push, &s.churn.insert: s.insert, &s.churn.remove: s.remove} {
+		for n := *rate; n > 0; n-- {
+			if s.rng.Float64() < n {
+				events = append(events, event)
+			}
+		}
+	}
+	s.rng.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+	for _, event := range events {
+		event()
+	}
+}
+
+func (s *sim) push() {
+	if len(s.list) == 0 {
+		return
+	}
+	from := s.rng.IntN(len(s.list))
+	to := from
+	switch s.order {
+	case newestFirst:
+		to = 0
+	case byPulls:
+		to = s.rng.IntN(from + 1)
+	case anyOrder:
+		to = s.rng.IntN(len(s.list))
+	}
+	n := s.list[from]
+	s.pushed[n] = s.clock
+	s.list = slices.Insert(slices.Delete(s.list, from, from+1), to, n)
+}
+
+func (s *sim) insert() {
+	at := s.rng.IntN(len(s.list) + 1)
+	switch s.order {
+	case newestFirst:
+		at = 0
+	case oldestFirst, byPulls:
+		at = len(s.list)
+	}
+	s.list = slices.Insert(s.list, at, s.next)
+	s.born[s.next], s.pushed[s.next] = s.clock, s.clock
+	s.next++
+}
+
+func (s *sim) remove() {
+	if len(s.list) == 0 {
+		return
+	}
+	at := s.rng.IntN(len(s.list))
+	s.dead[s.list[at]] = s.clock
+	s.list = slices.Delete(s.list, at, at+1)
+}
+
+// lost are the images that lived from the given moment until now and are not among those seen.
+func (s *sim) lost(since time.Time, images []registry.Image) int {
+	seen := make(map[string]bool, len(images))
+	for i := range images {
+		seen[images[i].Name] = true
+	}
+	lost := 0
+	for _, n := range s.list {
+		if simEpoch.Add(time.Duration(s.born[n])*time.Second).Compare(since) <= 0 && !seen[labels[n]] {
+			lost++
+		}
+	}
+	return lost
+}
+
+// plain reads a list as everybody does: Offset moved on by Limit until TotalCount is reached.
+func (s *sim) plain() (images []registry.Image, counted bool) {
+	seen := map[string]bool{}
+	steady, rows := true, 0
+	var total int64 = -1
+	for offset := 0; ; offset += s.size {
+		p := s.answer(offset)
+		steady = steady && (total < 0 || total == p.total)
+		total = p.total
+		for _, r := range p.rows {
+			rows++
+			seen[r.key] = true
+		}
+		if len(p.rows) < s.size || int64(offset+s.size) >= total {
+			break
+		}
+	}
+	for name := range seen {
+		images = append(images, registry.Image{Name: name})
+	}
+	return images, steady && rows == len(seen) && int64(rows) == total
+}
+
+// tally adds up many simulated reads of one kind.
+type tally struct {
+	reads, complete int
+	lost            int // reads called complete that lack an image which was there all the time
+	unionLost       int // reads not called complete that lack one
+	requests        int
+	plainReads      int
+	plainLost       int
+	countLost       int // plain reads that pass every check by counting and lack one
+	plainRequests   int
+	walks           int
+}
+
+func simulate(t *tally, rng *rand.Rand, o order, c churn, images, size int, mixed bool, k clocks) {
+	s := newSim(rng, o, c, images, size, mixed)
+	s.clocks = k
+	v, err := read(context.Background(), s, &habits{})
+	if err != nil {
+		panic(err)
+	}
+	t.reads++
+	t.requests += s.requests
+	t.walks += v.walks
+	lost := s.lost(v.began, v.images)
+	if v.evidence == registry.Complete {
+		t.complete++
+		if lost > 0 {
+			t.lost++
+		}
+	} else if lost > 0 {
+		t.unionLost++
+	}
+
+	s = newSim(rng, o, c, images, size, false)
+	all, counted := s.plain()
+	t.plainReads++
+	t.plainRequests += s.requests
+	if s.lost(simEpoch.Add(time.Second), all) > 0 {
+		t.plainLost++
+		if counted {
+			t.countLost++
+		}
+	}
+}
+
+// BenchmarkDrift prints how many reads of a moving list lack an image that was there all the time. -benchtime=1000000x makes a
+// million walks of each line.
+func BenchmarkDrift(b *testing.B) {
+	low, high := churn{0.02, 0.01, 0.01}, churn{0.6, 0.3, 0.3}
+	for _, o := range []order{newestFirst, byName, oldestFirst, byPulls, anyOrder} {
+		for rate, c := range map[string]churn{"low": low, "high": high} {
+			for i := range 8 {
+				mixed, k := i%2 == 1, clocks(i/2)
+				name := fmt.Sprintf("%s/%s/mixed=%v/%v", strings.ReplaceAll(o.String(), " ", "-"), rate, mixed, k)
+				b.Run(name, func(b *testing.B) {
+					var t tally
+					rng := rand.New(rand.NewPCG(1, uint64(o)))
+					for b.Loop() {
+						simulate(&t, rng, o, c, 20+rng.IntN(60), 10, mixed, k)
+					}
+					million := func(n, of int) float64 { return float64(n) / float64(max(1, of)) * 1e6 }
+					b.ReportMetric(million(t.plainLost, t.plainReads), "plain-lost/M")
+					b.ReportMetric(million(t.countLost, t.plainReads), "counted-lost/M")
+					b.ReportMetric(million(t.lost, t.complete), "lost/M")
+					b.ReportMetric(float64(t.lost), "lost")
+					b.ReportMetric(million(t.unionLost, t.reads-t.complete), "union-lost/M")
+					b.ReportMetric(float64(t.complete)/float64(t.reads), "complete")
+					b.ReportMetric(float64(t.requests)/float64(t.plainRequests), "requests/plain")
+				})
+			}
+		}
+	}
+}
