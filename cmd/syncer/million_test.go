@@ -1,10 +1,13 @@
 package main
 
 import (
-	"context"
+	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
-	"syscall"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,20 +22,26 @@ func BenchmarkMillionImages(b *testing.B) {
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		b.Fatalf("build: %v\n%s", err, out)
 	}
-	peak, first, quiet := syncOnce(b, binary, 1_000_000)
-	_, firstSmall, quietSmall := syncOnce(b, binary, 10_000)
+	peak, first, quiet := syncTwice(b, binary, 1_000_000)
+	var small, smallQuiet []time.Duration
+	for range 5 {
+		_, f, q := syncTwice(b, binary, 10_000)
+		small, smallQuiet = append(small, f), append(smallQuiet, q)
+	}
+	slices.Sort(small)
+	slices.Sort(smallQuiet)
 	b.ReportMetric(float64(peak)/1024, "peak-MiB")
 	b.ReportMetric(400, "limit-MiB")
-	b.ReportMetric(first.Seconds()/100/firstSmall.Seconds(), "first-ratio")
-	b.ReportMetric(quiet.Seconds()/100/quietSmall.Seconds(), "quiet-ratio")
+	b.ReportMetric(first.Seconds()/100/small[2].Seconds(), "first-ratio")
+	b.ReportMetric(quiet.Seconds()/100/smallQuiet[2].Seconds(), "quiet-ratio")
 	b.ReportMetric(1.3, "limit")
 	b.ReportMetric(first.Seconds(), "first-s")
 	b.ReportMetric(quiet.Seconds(), "quiet-s")
 	b.ReportMetric(0, "ns/op")
 }
 
-// syncOnce returns the largest resident set in KiB of a first run and a quiet one, and how long each took.
-func syncOnce(b *testing.B, binary string, images int) (peak int64, first, quiet time.Duration) {
+// syncTwice returns the largest resident set in KiB of a first run and a quiet one, and how long each took.
+func syncTwice(b *testing.B, binary string, images int) (peak int64, first, quiet time.Duration) {
 	b.Helper()
 	world := fakeapi.NewWorld()
 	world.AddRepo(fakeapi.Repo{Name: "big", Order: fakeapi.Insertion})
@@ -44,17 +53,43 @@ func syncOnce(b *testing.B, binary string, images int) (peak int64, first, quiet
 	defer srv.Close()
 	env := append(os.Environ(), "DATABASE_URL="+pgtest.Empty(b), "UCLOUD_API_BASE_URL="+srv.URL, "UCLOUD_PUBLIC_KEY="+srv.PublicKey,
 		"UCLOUD_PRIVATE_KEY="+srv.PrivateKey, "UCLOUD_PROJECT_ID=org-1", "SYNCER_REPOS=big", "SYNCER_RATE_LIMIT=0", "SYNCER_PAGE_SIZE=1000")
-	run := func() time.Duration {
-		cmd := exec.CommandContext(context.Background(), binary, "sync", "--migrate")
-		cmd.Env = env
+	run := func(args ...string) time.Duration {
+		var out bytes.Buffer
+		cmd := exec.CommandContext(b.Context(), binary, args...)
+		cmd.Env, cmd.Stdout, cmd.Stderr = env, &out, &out
 		began := time.Now()
-		if out, err := cmd.CombinedOutput(); err != nil {
-			b.Fatalf("sync: %v\n%s", err, out)
+		if err := cmd.Start(); err != nil {
+			b.Fatal(err)
 		}
-		peak = max(peak, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
-		return time.Since(began)
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		for {
+			select {
+			case err := <-done:
+				if err != nil {
+					b.Fatalf("%v: %v\n%s", args, err, out.Bytes())
+				}
+				return time.Since(began)
+			case <-time.After(20 * time.Millisecond):
+				peak = max(peak, highWater(cmd.Process.Pid))
+			}
+		}
 	}
-	first = run()
-	quiet = run()
+	run("migrate", "up")
+	first = run("sync")
+	quiet = run("sync")
 	return peak, first, quiet
+}
+
+// highWater is the largest resident set of a living process in KiB so far. (The rusage of a child that has ended counts its
+// parent's memory at the fork.)
+func highWater(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0 // it has just ended
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	number, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	n, _ := strconv.ParseInt(number, 10, 64)
+	return n
 }

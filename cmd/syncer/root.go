@@ -30,6 +30,7 @@ type app struct {
 // run does one command and returns the exit code.
 func run(ctx context.Context, args []string, sys system) int {
 	a := &app{system: sys}
+	a.limitMemory()
 	if sys.errIsTerminal {
 		a.console = &console{w: sys.err}
 		a.err = a.console

@@ -114,6 +114,9 @@ func (a *app) syncInto(ctx context.Context, s *store.Store, cfg config.Config, l
 	}
 	res, err := syncer.New(sink, lanes, opt).Run(ctx)
 	bar.stop()
+	if err == nil && !f.dryRun {
+		err = a.retain(ctx, s, cfg, log)
+	}
 	if res.Planned > 0 || err == nil {
 		if printErr := a.printSync(newSyncResult(res, repos, f.dryRun)); err == nil {
 			err = printErr

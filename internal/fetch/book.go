@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"slices"
 	"strings"
 
 	"syncer/internal/registry"
@@ -51,11 +52,28 @@ func (b *book) enter(p page) []int32 {
 			b.rejected[r] = struct{}{}
 		}
 	}
+	b.makeRoom(len(p.rows), p.total)
 	numbers := make([]int32, len(p.rows))
 	for i := range p.rows {
 		numbers[i] = b.enterRow(&p.rows[i])
 	}
 	return numbers
+}
+
+// makeRoom prepares for more rows. A full list goes to four times its size, but not beyond what the registry says is to come:
+// growing by quarters leaves twice a big repo behind as garbage, and believing the registry at once would let it lie the
+// memory full.
+func (b *book) makeRoom(rows int, total int64) {
+	need := len(b.images) + rows
+	if need <= cap(b.images) {
+		return
+	}
+	size := 4 * need
+	if total >= int64(need) && total < int64(size) {
+		size = int(total) + rows // the last page may hold more than was said
+	}
+	b.images = slices.Grow(b.images, size-len(b.images))
+	b.walks = slices.Grow(b.walks, size-len(b.walks))
 }
 
 func (b *book) enterRow(r *row) int32 {
