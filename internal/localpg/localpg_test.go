@@ -41,7 +41,11 @@ func helper(dir string) int {
 	fmt.Println(s.DSN(Database))
 	fmt.Println(s.scratch.dir)
 	fmt.Println(s.process.cmd.Process.Pid)
-	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed
+	_, _ = io.Copy(io.Discard, os.Stdin) // until the test is over, or kills it
+	if err := s.Stop(context.Background()); err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	return 0
 }
 
@@ -74,8 +78,7 @@ func startHelper(t *testing.T, dir string) helperProcess {
 	}
 	t.Cleanup(func() {
 		in.Close()
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		_ = cmd.Wait() // an error means that the test has killed it
 	})
 	h := helperProcess{cmd: cmd}
 	lines := bufio.NewScanner(out)
