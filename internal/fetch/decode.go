@@ -5,19 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"syncer/internal/registry"
 )
 
-// Everything this client puts up with in an answer stands in this file. The declared types of the registry's fields have
-// changed over the years and differ between its pages, its examples and its SDKs, so no field's type is taken for granted.
+// Everything this client puts up with in an answer stands here: lists and rows in this file, single values in the one beside
+// it. The declared types of the registry's fields have changed over the years and differ between its pages, its examples and
+// its SDKs, so no field's type is taken for granted.
 
 const (
+	rowBytes = 160     // of a typical row, to have room for all of an answer's rows at once
 	maxName  = 1024    // bytes of a name; a longer one does not fit into a database index
 	maxText  = 1024    // bytes of a tag or of a time's raw text
 	maxCount = 1 << 60 // about 10^18 pulls: what is above is not a count, and sums of what is below do not overflow soon
@@ -78,55 +77,6 @@ func (r *wireRepo) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// scalar is a JSON value that may be text or number. The zero scalar is an absent or null one.
-type scalar struct {
-	text string
-	kind kind
-}
-
-type kind uint8
-
-const (
-	absent kind = iota
-	text        // a JSON string, unquoted
-	number      // a JSON number or boolean, as it stood there
-	unfit       // an object, an array, or a string that is not Unicode
-)
-
-func (v *scalar) UnmarshalJSON(b []byte) error {
-	switch b[0] {
-	case 'n':
-		*v = scalar{}
-	case '{', '[':
-		*v = scalar{kind: unfit}
-	case '"':
-		if bytes.IndexByte(b, '\\') >= 0 {
-			return v.unescape(b)
-		}
-		*v = scalar{text: string(b[1 : len(b)-1]), kind: text}
-		if !utf8.ValidString(v.text) {
-			v.kind = unfit
-		}
-	default:
-		*v = scalar{text: string(b), kind: number}
-	}
-	return nil
-}
-
-// unescape reads a string with escapes. The library replaces half surrogates and bad bytes; two names must not become one by that.
-func (v *scalar) unescape(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
-		return err
-	}
-	*v = scalar{text: s, kind: text}
-	sent := strings.Count(string(b), "\ufffd") + strings.Count(strings.ToLower(string(b)), `\ufffd`)
-	if strings.Count(s, "\ufffd") > sent {
-		v.kind = unfit
-	}
-	return nil
-}
-
 // tolerable tells whether the library decoded on in spite of err: a value of another type than expected is left out.
 func tolerable(err error) bool {
 	var mismatch *json.UnmarshalTypeError
@@ -143,7 +93,7 @@ var bom = []byte("\ufeff")
 // decode reads an answer to action for repo. An error means that the body is broken or not an answer to this call; a RetCode is none.
 func (d decoder) decode(body []byte, action, repo string) (answer, error) {
 	body = bytes.TrimPrefix(body, bom)
-	var w wireAnswer
+	w := wireAnswer{ImageSet: make([]wireImage, 0, len(body)/rowBytes)}
 	err := json.Unmarshal(body, &w)
 	if !tolerable(err) {
 		return answer{}, fmt.Errorf("body is not JSON: %w", err)
@@ -237,66 +187,4 @@ func (d decoder) repos(p *page, wire []wireRepo) {
 		}
 		p.rows = append(p.rows, row{image: registry.Image{Name: key}, key: key})
 	}
-}
-
-// name is the row's key and why it cannot be used as a name, if so. A key that is no name begins with NUL, as no name does.
-func name(v scalar) (key, fault string) {
-	switch {
-	case v.kind == unfit && v.text == "":
-		return "", "name is not a text"
-	case v.text == "":
-		return "", "row has no name"
-	case v.kind == unfit:
-		return "\x00" + digest(v.text), "name is not valid Unicode"
-	case strings.IndexByte(v.text, 0) >= 0:
-		return "\x00" + digest(v.text), "name holds a NUL byte"
-	case len(v.text) > maxName:
-		return "\x00" + digest(v.text), fmt.Sprintf("name is longer than %d bytes", maxName)
-	}
-	return v.text, ""
-}
-
-// count reads a PullCount, or says why there is none. An unreadable count is no observation, which is not the same as 0.
-func count(v scalar) (n int64, fault string) {
-	if v.kind == absent {
-		return 0, "PullCount is missing"
-	}
-	n, ok := v.integer()
-	if !ok || n < 0 || n > maxCount {
-		return 0, fmt.Sprintf("PullCount is not a count: %q", shorten(strings.ToValidUTF8(v.text, "?"), 40))
-	}
-	return n, ""
-}
-
-// label is a text that is kept as it stands, such as a tag, or nothing and why.
-func (v scalar) label(field string) (s, fault string) {
-	switch {
-	case v.kind == unfit:
-		return "", field + " is not a text"
-	case strings.IndexByte(v.text, 0) >= 0:
-		return "", field + " holds a NUL byte"
-	case len(v.text) > maxText:
-		return "", fmt.Sprintf("%s is longer than %d bytes", field, maxText)
-	}
-	return v.text, ""
-}
-
-// integer reads a whole number in any spelling: 12, "12", 12.0, 1.2e1.
-func (v scalar) integer() (int64, bool) {
-	if v.kind == absent || v.kind == unfit {
-		return 0, false
-	}
-	s := strings.TrimSpace(v.text)
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return n, true
-	}
-	if whole, fraction, ok := strings.Cut(s, "."); ok && strings.Trim(fraction, "0") == "" {
-		n, err := strconv.ParseInt(whole, 10, 64)
-		return n, err == nil
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 { // beyond that a float has no single digits
-		return 0, false
-	}
-	return int64(f), true
 }

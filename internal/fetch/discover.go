@@ -54,6 +54,21 @@ func (s *Source) Repos(ctx context.Context) ([]registry.Repo, error) {
 	return repos, errors.Join(errs...)
 }
 
+// Unlisted picks from known repos those that discovery would have listed if they were still there as they were. Reading one
+// tells whether it only moved to the list of the other kind, or is gone.
+func (s *Source) Unlisted(known, listed []registry.Repo) []registry.Repo {
+	there := make(map[string]bool, len(listed))
+	for _, repo := range listed {
+		there[repo.Key.Name] = true
+	}
+	return slices.DeleteFunc(slices.Clone(known), func(repo registry.Repo) bool {
+		return there[repo.Key.Name] || !slices.ContainsFunc(s.opts.Projects, func(p Project) bool {
+			discovers := p.Discover == DiscoverPrivate || p.Discover == DiscoverPublic || p.Discover == DiscoverAll
+			return discovers && p.ID == repo.ProjectID && matches(p, repo.Key.Name)
+		})
+	})
+}
+
 // discover lists the repos of a project that its globs let through.
 func (s *Source) discover(ctx context.Context, p Project) ([]string, error) {
 	var kinds []string

@@ -3,6 +3,7 @@ package fetch
 import (
 	"cmp"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
@@ -24,6 +25,31 @@ func serve(t testing.TB, world *fakeapi.World, options ...fakeapi.Option) *fakea
 	}
 	t.Cleanup(srv.Close)
 	return srv
+}
+
+// direct hands requests to a handler without a network between.
+type direct struct{ http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// directly makes a source that reads an API of the world without a network between.
+func directly(t testing.TB, world *fakeapi.World, options ...fakeapi.Option) *Source {
+	t.Helper()
+	s, err := New(Options{
+		BaseURL:     "http://registry.invalid",
+		Credentials: Credentials{PublicKey: fakeapi.DefaultPublicKey, PrivateKey: fakeapi.DefaultPrivateKey},
+		Now:         time.Now,
+		Rand:        func() float64 { return 0 },
+		Transport:   direct{fakeapi.New(world, options...)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // source makes a source that reads srv and does not wait between attempts, unless change says otherwise.

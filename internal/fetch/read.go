@@ -31,15 +31,20 @@ func read(ctx context.Context, p pager, h *habits) (survey, error) {
 	b := newBook()
 	var s survey
 	var last finding
+	var known int64
 	ends := 0 // walks in a row that saw the end of the list
 	for s.walks < maxWalks && s.evidence == registry.Partial {
 		w := newWalk(p, b, h)
+		w.known = known
 		if err := w.run(ctx); err != nil {
 			return survey{}, err
 		}
 		f := w.check()
 		if ends++; !w.ended {
 			ends = 0
+		}
+		if known = 0; w.ended {
+			known = int64(w.reach())
 		}
 		v := moved
 		if f.clean || ends >= 2 && b.sameAsBefore() && (slices.Equal(f.list, last.list) || f.counted) {

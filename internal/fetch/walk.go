@@ -46,6 +46,7 @@ type walk struct {
 	spans  []span    // by offset
 	tried  map[int]bool
 	total  int64 // as last heard; -1: nothing usable
+	known  int64 // where the walk before found the end; 0: nowhere
 	steady bool  // every page gave the same total
 	widest int   // rows of the largest page
 	batch  int
@@ -118,7 +119,9 @@ func (w *walk) overlap() int { return max(0, min(seam, w.widest-1)) }
 func (w *walk) reach() int {
 	end := 0
 	for _, s := range w.spans {
-		end = max(end, s.end())
+		if len(s.rows) > 0 { // an empty page was asked for beyond the end
+			end = max(end, s.end())
+		}
 	}
 	return end
 }
@@ -129,6 +132,9 @@ func (w *walk) holes() []int {
 	var offsets []int
 	end := w.spans[0].end()
 	for _, s := range w.spans[1:] {
+		if len(s.rows) == 0 {
+			continue
+		}
 		at := max(0, end-w.overlap())
 		if s.offset+w.overlap() > end && !w.tried[at] && s.end() > end {
 			offsets = append(offsets, at)
@@ -141,6 +147,14 @@ func (w *walk) holes() []int {
 // beyond tells whether a page past the last row was asked for and was empty.
 func (w *walk) beyond(reach int) bool {
 	return slices.ContainsFunc(w.spans, func(s span) bool { return len(s.rows) == 0 && s.offset >= reach })
+}
+
+// length is how long the list is thought to be: what the registry says, unless a walk before this one found an end sooner.
+func (w *walk) length() int64 {
+	if w.known > 0 {
+		return min(w.total, w.known)
+	}
+	return w.total
 }
 
 // next is what to read now; nothing when the walk is over.
@@ -162,15 +176,18 @@ func (w *walk) next() []int {
 		return nil
 	}
 	probe := max(0, reach-w.overlap())
-	if w.total <= int64(reach) || w.beyond(reach) {
+	if w.length() <= int64(reach) || w.beyond(reach) {
 		return []int{probe}
+	}
+	if len(w.spans) == 1 && w.widest < w.pager.limit() {
+		return []int{probe} // either pages are cut short or the total is too large: one page will tell
 	}
 	lap := w.overlap()
 	if w.busy {
 		lap = max(lap, w.widest/busyLap)
 		w.batch = min(w.batch, busyBatch)
 	}
-	for at := max(0, reach-lap); int64(at+lap) < w.total && len(offsets) < w.batch; at += w.widest - lap {
+	for at := max(0, reach-lap); int64(at+lap) < w.length() && len(offsets) < w.batch; at += w.widest - lap {
 		offsets = append(offsets, at)
 	}
 	w.batch *= 2

@@ -1,0 +1,216 @@
+package fetch
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"syncer/internal/registry"
+)
+
+// scalar is a JSON value that may be text or number. The zero scalar is an absent or null one.
+type scalar struct {
+	text string
+	kind kind
+}
+
+type kind uint8
+
+const (
+	absent kind = iota
+	text        // a JSON string, unquoted
+	number      // a JSON number or boolean, as it stood there
+	unfit       // an object, an array, or a string that is not Unicode
+)
+
+func (v *scalar) UnmarshalJSON(b []byte) error {
+	switch b[0] {
+	case 'n':
+		*v = scalar{}
+	case '{', '[':
+		*v = scalar{kind: unfit}
+	case '"':
+		if bytes.IndexByte(b, '\\') >= 0 {
+			return v.unescape(b)
+		}
+		v.text, v.kind = string(b[1:len(b)-1]), text
+		if !utf8.ValidString(v.text) {
+			v.kind = unfit
+		}
+	default:
+		*v = scalar{text: string(b), kind: number}
+	}
+	return nil
+}
+
+// unescape reads a string with escapes. The library replaces half surrogates and bad bytes; two names must not become one by that.
+func (v *scalar) unescape(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	*v = scalar{text: s, kind: text}
+	sent := strings.Count(string(b), "\ufffd") + strings.Count(strings.ToLower(string(b)), `\ufffd`)
+	if strings.Count(s, "\ufffd") > sent {
+		v.kind = unfit
+	}
+	return nil
+}
+
+// name is the row's key and why it cannot be used as a name, if so. A key that is no name begins with NUL, as no name does.
+func name(v scalar) (key, fault string) {
+	switch {
+	case v.kind == unfit && v.text == "":
+		return "", "name is not a text"
+	case v.text == "":
+		return "", "row has no name"
+	case v.kind == unfit:
+		return "\x00" + digest(v.text), "name is not valid Unicode"
+	case strings.IndexByte(v.text, 0) >= 0:
+		return "\x00" + digest(v.text), "name holds a NUL byte"
+	case len(v.text) > maxName:
+		return "\x00" + digest(v.text), fmt.Sprintf("name is longer than %d bytes", maxName)
+	}
+	return v.text, ""
+}
+
+// count reads a PullCount, or says why there is none. An unreadable count is no observation, which is not the same as 0.
+func count(v scalar) (n int64, fault string) {
+	if v.kind == absent {
+		return 0, "PullCount is missing"
+	}
+	n, ok := v.integer()
+	if !ok || n < 0 || n > maxCount {
+		return 0, fmt.Sprintf("PullCount is not a count: %q", shorten(strings.ToValidUTF8(v.text, "?"), 40))
+	}
+	return n, ""
+}
+
+// label is a text that is kept as it stands, such as a tag, or nothing and why.
+func (v scalar) label(field string) (s, fault string) {
+	switch {
+	case v.kind == unfit:
+		return "", field + " is not a text"
+	case strings.IndexByte(v.text, 0) >= 0:
+		return "", field + " holds a NUL byte"
+	case len(v.text) > maxText:
+		return "", fmt.Sprintf("%s is longer than %d bytes", field, maxText)
+	}
+	return v.text, ""
+}
+
+// integer reads a whole number in any spelling: 12, "12", 12.0, 1.2e1.
+func (v scalar) integer() (int64, bool) {
+	if v.kind == absent || v.kind == unfit {
+		return 0, false
+	}
+	s := strings.TrimSpace(v.text)
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return n, true
+	}
+	if whole, fraction, ok := strings.Cut(s, "."); ok && strings.Trim(fraction, "0") == "" {
+		n, err := strconv.ParseInt(whole, 10, 64)
+		return n, err == nil
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 { // beyond that a float has no single digits
+		return 0, false
+	}
+	return int64(f), true
+}
+
+// digest stands in for a name that cannot be kept, so that a row with it is known again on the next page.
+func digest(s string) string {
+	h := fnv.New128a()
+	h.Write([]byte(s)) // never fails
+	return string(h.Sum(nil))
+}
+
+// Layouts of times as text. Those without a zone are read in the source's.
+var layouts = []string{
+	time.DateTime,
+	time.RFC3339Nano,
+	"2006-01-02T15:04:05",
+	"2006-01-02 15:04:05Z07:00",
+	"2006-01-02 15:04:05 -0700",
+	"2006-01-02 15:04:05 -0700 MST",
+	"2006/01/02 15:04:05",
+	"2006-01-02 15:04",
+	time.DateOnly,
+	time.RFC1123,
+	time.RFC1123Z,
+}
+
+// timestamp reads a time in any of the forms the registry's family uses: seconds since 1970 as number or text (larger values
+// are milli-, micro- or nanoseconds), and dates as text. Nothing, "" and 0 are no time and no fault.
+func (d decoder) timestamp(v scalar, field string) (registry.Timestamp, string) {
+	raw, fault := v.label(field)
+	if fault != "" || raw == "" {
+		return registry.Timestamp{}, fault
+	}
+	t := registry.Timestamp{Raw: raw}
+	s := strings.TrimSpace(raw)
+	if s == "" {
+		return t, ""
+	}
+	if at, ok := epoch(s); ok {
+		t.At = at
+		return t, ""
+	}
+	for _, layout := range layouts {
+		if len(s) < len(time.DateOnly) {
+			break
+		}
+		if at, err := time.ParseInLocation(layout, s, d.zone); err == nil {
+			if plausible(at) {
+				t.At = at.UTC()
+			}
+			return t, "" // a zero date such as 0001-01-01 is a way to say nothing
+		}
+	}
+	return t, field + " is not understood: " + strconv.Quote(shorten(raw, 40))
+}
+
+// epoch reads a number of seconds, or of finer units when it is too large for seconds: 10 digits are seconds until the year
+// 5138, 13 digits milliseconds. Zero means that there is no time and is understood as such.
+func epoch(s string) (time.Time, bool) {
+	if c := s[0]; (c < '0' || c > '9') && c != '.' && c != '+' {
+		return time.Time{}, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil || f < 0 || f >= math.MaxInt64 {
+			return time.Time{}, false
+		}
+		if f < 1e11 { // seconds with a fraction
+			whole, fraction := math.Modf(f)
+			if f == 0 {
+				return time.Time{}, true
+			}
+			return time.Unix(int64(whole), int64(fraction*1e6)*1000).UTC(), true // a float holds no more than microseconds
+		}
+		n = int64(f)
+	}
+	switch {
+	case n == 0:
+		return time.Time{}, true
+	case n < 1e11:
+		return time.Unix(n, 0).UTC(), true
+	case n < 1e14:
+		return time.UnixMilli(n).UTC(), true
+	case n < 1e17:
+		return time.UnixMicro(n).UTC(), true
+	default:
+		return time.Unix(0, n).UTC(), true
+	}
+}
+
+// plausible bounds what a database and a person would take for a date.
+func plausible(t time.Time) bool { return t.Year() > 1 && t.Year() < 10000 }
