@@ -217,7 +217,7 @@ func (s *script) registry(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("UCLOUD_SECURITY_TOKEN", securityToken)
 }
 
-// change is the command world: fill REPO N, pull REPO IMAGE N, push REPO IMAGE TAG, put REPO IMAGE N, remove REPO IMAGE, fail REPO STATUS, well.
+// change is the command world: fill REPO N, pull REPO IMAGE N, push REPO IMAGE TAG, put REPO IMAGE N, remove REPO IMAGE, drop REPO, fail REPO STATUS, well.
 func (s *script) change(ts *testscript.TestScript, _ bool, args []string) {
 	number := func(i int) int {
 		n, err := strconv.Atoi(args[i])
@@ -237,6 +237,8 @@ func (s *script) change(ts *testscript.TestScript, _ bool, args []string) {
 		s.world.PutImages(args[1], fakeapi.Image{Name: args[2], Pulls: int64(number(3)), Tag: "v1"})
 	case "remove":
 		ok = s.world.RemoveImage(args[1], args[2])
+	case "drop":
+		s.world.RemoveRepo(args[1])
 	case "fail":
 		s.server.Set(fakeapi.Faults(fakeapi.Rule{Repo: args[1], Do: fakeapi.HTTPStatus(number(2))}))
 	case "well":

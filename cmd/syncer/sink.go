@@ -9,10 +9,10 @@ import (
 )
 
 // storeSink lets runs write into a store.
-type storeSink struct{ store *store.Store }
+type storeSink struct{ *store.Store }
 
 func (s storeSink) Begin(ctx context.Context, run syncer.NewRun) (syncer.Record, error) {
-	r, err := s.store.BeginRun(ctx, store.NewRun(run))
+	r, err := s.Store.BeginRun(ctx, store.NewRun(run))
 	if err != nil {
 		return nil, err
 	}
@@ -26,19 +26,19 @@ func (r storeRecord) Apply(ctx context.Context, snaps []registry.Snapshot, allow
 }
 
 // previewSink is for runs that only tell what they would write. They leave no trace, so they claim nothing either.
-type previewSink struct{ store *store.Store }
+type previewSink struct{ *store.Store }
 
 func (s previewSink) Begin(context.Context, syncer.NewRun) (syncer.Record, error) {
 	return previewRecord(s), nil
 }
 
-type previewRecord struct{ store *store.Store }
+type previewRecord struct{ *store.Store }
 
 func (r previewRecord) Apply(ctx context.Context, snaps []registry.Snapshot, allow func(registry.RepoKey) bool) ([]registry.RepoSync, error) {
 	results := make([]registry.RepoSync, len(snaps))
 	for i, snap := range snaps {
 		var err error
-		if results[i], err = r.store.Preview(ctx, snap, store.ApplyOptions{AllowMassDelete: allow}); err != nil {
+		if results[i], err = r.Preview(ctx, snap, store.ApplyOptions{AllowMassDelete: allow}); err != nil {
 			return nil, err
 		}
 	}

@@ -56,6 +56,22 @@ JOIN unnest($1::text[], $2::text[]) AS n (source, name) ON r.source = n.source A
 	return held, databaseError("claim repos", err)
 }
 
+// Known are the repos of a source that were read before and are not gone.
+func (s *Store) Known(ctx context.Context, source string) ([]registry.Repo, error) {
+	rows, err := s.pool.Query(ctx, `
+-- name: KnownRepos
+SELECT source, name, project_id FROM syncer.repos
+WHERE source = $1 AND first_seen_at IS NOT NULL AND gone_at IS NULL ORDER BY name`, source)
+	if err != nil {
+		return nil, databaseError("read known repos", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (repo registry.Repo, err error) {
+		err = row.Scan(&repo.Key.Source, &repo.Key.Name, &repo.ProjectID)
+		return repo, err
+	})
+	return list, databaseError("read known repos", err)
+}
+
 // claims are the claims of the snapshots' repos; nil where there is none.
 func (r *Run) claims(snaps []registry.Snapshot) []*claimed {
 	r.holding.Lock()

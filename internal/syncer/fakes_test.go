@@ -39,6 +39,10 @@ func (s *fakeSource) Repos(ctx context.Context) ([]registry.Repo, error) {
 	return s.repos, errors.Join(s.listErr, ctx.Err())
 }
 
+func (s *fakeSource) Unlisted(known, listed []registry.Repo) []registry.Repo {
+	return slices.DeleteFunc(slices.Clone(known), func(repo registry.Repo) bool { return slices.Contains(listed, repo) })
+}
+
 func (s *fakeSource) Read(ctx context.Context, repo registry.Repo) (registry.Snapshot, error) {
 	s.step()
 	s.mu.Lock()
@@ -76,6 +80,7 @@ type fakeSink struct {
 	results  map[string]registry.RepoStatus
 	allowed  []string
 	gone     []string
+	known    []registry.Repo
 	finished []registry.RunSummary
 	closed   int
 }
@@ -92,6 +97,10 @@ func (s *fakeSink) Begin(ctx context.Context, run NewRun) (Record, error) {
 	s.run = run
 	s.results = map[string]registry.RepoStatus{}
 	return s, s.call(ctx, "begin")
+}
+
+func (s *fakeSink) Known(ctx context.Context, _ string) ([]registry.Repo, error) {
+	return s.known, s.call(ctx, "known")
 }
 
 func (s *fakeSink) ID() int64 { return 7 }

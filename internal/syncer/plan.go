@@ -34,6 +34,13 @@ func (r *Runner) plan(ctx context.Context, t *tally) ([][]registry.Repo, error) 
 		return nil, err
 	}
 	for i := range plans {
+		if faults[i] == nil {
+			known, err := r.sink.Known(ctx, r.lanes[i].Source.Name())
+			if err != nil {
+				return nil, err
+			}
+			plans[i] = append(plans[i], r.lanes[i].Source.Unlisted(known, plans[i])...)
+		}
 		plans[i] = r.share(plans[i])
 		t.planned += len(plans[i])
 	}

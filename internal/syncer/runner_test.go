@@ -169,6 +169,20 @@ func TestAGoneRepoIsToldApart(t *testing.T) {
 	}
 }
 
+func TestAKnownRepoThatIsNotListedIsReadAllTheSame(t *testing.T) {
+	t.Parallel()
+	f := newFixture("a", "b")
+	f.sink.known = repos("default", "b", "turned-public", "deleted")
+	f.sources[0].errs = map[string]error{"deleted": registry.ErrRepoGone}
+	res := f.mustRun(t)
+	if d := cmp.Diff([]string{"a", "b", "turned-public"}, f.applied()); d != "" {
+		t.Errorf("applied (-want +got)\n%s", d)
+	}
+	if d := cmp.Diff([]string{"deleted"}, f.sink.gone); d != "" || res.Outcome != Partial {
+		t.Errorf("gone, outcome %v (-want +got)\n%s", res.Outcome, d)
+	}
+}
+
 func TestDatabaseErrorsEndTheRun(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"begin", "claim", "apply", "record", "finish"} {

@@ -21,6 +21,8 @@ type Source interface {
 	// Repos lists what is to be read. When some projects cannot be listed, the error says so and comes with the repos of the
 	// others.
 	Repos(ctx context.Context) ([]registry.Repo, error)
+	// Unlisted picks from repos known before those that Repos would have listed if they were still there as they were.
+	Unlisted(known, listed []registry.Repo) []registry.Repo
 	// Read walks one repo from its first page to its last.
 	Read(ctx context.Context, repo registry.Repo) (registry.Snapshot, error)
 	// Traffic counts since the source was made.
@@ -30,6 +32,8 @@ type Source interface {
 // Sink keeps what was read.
 type Sink interface {
 	Begin(ctx context.Context, run NewRun) (Record, error)
+	// Known are the repos of a source that were read before and are not gone.
+	Known(ctx context.Context, source string) ([]registry.Repo, error)
 }
 
 // Record is a run in the database, from its beginning to its end. Any error from it means that the database does not do its
