@@ -3,6 +3,8 @@ package fetch
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -79,8 +81,16 @@ func (l *lister) first(ctx context.Context, take func(int, page)) error {
 	return err // of the size that was asked for: the size was not what was refused
 }
 
-func (l *lister) page(ctx context.Context, r request, offset int, take func(int, page)) error {
+func (l *lister) page(ctx context.Context, r request, offset int, take func(int, page)) (err error) {
 	r.offset = offset
+	// Pages are read in goroutines, where a panic over one page would end the process. It is this repo's failure.
+	defer func() {
+		if cause := recover(); cause != nil {
+			l.source.opts.Logger.ErrorContext(ctx, "panic", "doing", "read page", "repo", r.repo, "offset", offset,
+				"cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			err = fmt.Errorf("%s of %q at offset %d: panic: %v", r.action, r.repo, offset, cause)
+		}
+	}()
 	p, err := l.source.call(ctx, r)
 	if err != nil {
 		return err

@@ -22,14 +22,15 @@ type laneRun struct {
 	Lane
 	record Record
 	queue  *queue
+	enough <-chan struct{} // closed when no more repos are to be taken
 
 	mu       sync.Mutex
 	stopped  error            // why the whole source is not read any further
 	projects map[string]error // why these projects are not
 }
 
-func (r *Runner) newLane(l Lane, record Record, q *queue) *laneRun {
-	return &laneRun{Runner: r, Lane: l, record: record, queue: q, projects: map[string]error{}}
+func (r *Runner) newLane(l Lane, record Record, q *queue, enough <-chan struct{}) *laneRun {
+	return &laneRun{Runner: r, Lane: l, record: record, queue: q, enough: enough, projects: map[string]error{}}
 }
 
 // read claims the repos batch by batch, as readers get free, and has them read.
@@ -48,20 +49,32 @@ func (l *laneRun) read(ctx context.Context, repos []registry.Repo) error {
 	}
 	group.Go(func() error {
 		defer close(next)
-		for batch := range slices.Chunk(repos, claimBatch) {
-			if err := l.hand(ctx, batch, next); err != nil {
-				return err
+		return l.calmly("claim repos", func() error {
+			for batch := range slices.Chunk(repos, claimBatch) {
+				if err := l.hand(ctx, batch, next); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	return group.Wait()
+}
+
+// isEnough tells whether no more repos are to be taken.
+func (l *laneRun) isEnough() bool {
+	select {
+	case <-l.enough:
+		return true
+	default:
+		return false
+	}
 }
 
 // hand claims a batch and passes on what is now this run's.
 func (l *laneRun) hand(ctx context.Context, batch []registry.Repo, next chan<- registry.Repo) error {
 	batch, err := l.dropStopped(ctx, batch)
-	if err != nil || len(batch) == 0 {
+	if err != nil || len(batch) == 0 || l.isEnough() {
 		return err
 	}
 	held, err := l.record.Claim(ctx, batch)
@@ -69,6 +82,9 @@ func (l *laneRun) hand(ctx context.Context, batch []registry.Repo, next chan<- r
 		return err
 	}
 	for _, repo := range batch {
+		if l.isEnough() {
+			return nil
+		}
 		if slices.Contains(held, repo.Key) {
 			if err := l.locked(ctx, repo); err != nil {
 				return err
@@ -77,6 +93,8 @@ func (l *laneRun) hand(ctx context.Context, batch []registry.Repo, next chan<- r
 		}
 		select {
 		case next <- repo:
+		case <-l.enough:
+			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -114,7 +132,11 @@ func (l *laneRun) readRepo(ctx context.Context, repo registry.Repo) error {
 	if why := l.stoppedFor(repo); why != nil {
 		return l.fail(ctx, repo, timing, why)
 	}
-	snap, err := l.Source.Read(ctx, repo)
+	var snap registry.Snapshot
+	err := l.calmly("read repo "+repo.Key.String(), func() (err error) {
+		snap, err = l.Source.Read(ctx, repo)
+		return err
+	})
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err() // whatever the error says, the repo is not to blame

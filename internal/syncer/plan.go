@@ -18,7 +18,12 @@ func (r *Runner) plan(ctx context.Context, t *tally) ([][]registry.Repo, error) 
 	faults := make([]error, len(r.lanes))
 	var listing sync.WaitGroup
 	for i, lane := range r.lanes {
-		listing.Go(func() { plans[i], faults[i] = lane.Source.Repos(ctx) })
+		listing.Go(func() {
+			faults[i] = r.calmly("list repos", func() (err error) {
+				plans[i], err = lane.Source.Repos(ctx)
+				return err
+			})
+		})
 	}
 	listing.Wait()
 	if ctx.Err() != nil {

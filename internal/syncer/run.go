@@ -16,7 +16,11 @@ import (
 // was asked to end.
 const closeTimeout = 10 * time.Second
 
-// Run reads every repo that is this process's share, once. The Result tells how it went, also when there is an error: ErrLocked,
+// closeShare is the part of the grace time that is kept for closing the record.
+const closeShare = 5
+
+// Run reads every repo that is this process's share, once. When the context ends, no more repos are taken, and those that are
+// being read have Options.Grace to be finished. The Result tells how it went, also when there is an error: ErrLocked,
 // ErrUnknownRepo, the context's cause when it ended with work undone, or what the database said.
 func (r *Runner) Run(ctx context.Context) (Result, error) {
 	started := r.opt.Now()
@@ -42,7 +46,7 @@ func (r *Runner) Run(ctx context.Context) (Result, error) {
 	res.Summary.Traffic = registry.Traffic{Requests: after.Requests - before.Requests, Retries: after.Retries - before.Retries}
 	r.logRun(ctx, res, err)
 
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.closeTimeout(ctx))
 	defer cancel()
 	if finishErr := record.Finish(closing, res.Summary); finishErr != nil {
 		if err != nil { // which is the reason; a record that stays open is marked by the next run
@@ -52,6 +56,31 @@ func (r *Runner) Run(ctx context.Context) (Result, error) {
 		return res, finishErr
 	}
 	return res, err
+}
+
+func (r *Runner) closeTimeout(ctx context.Context) time.Duration {
+	if ctx.Err() != nil && r.opt.Grace > 0 {
+		return min(closeTimeout, r.opt.Grace/closeShare)
+	}
+	return closeTimeout
+}
+
+// outlast is a context that ends for the same cause as the given one, but later by the grace time.
+func (r *Runner) outlast(ctx context.Context) (longer context.Context, stop func()) {
+	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stopWaiting := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(r.opt.Grace - r.opt.Grace/closeShare)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel(context.Cause(ctx))
+		case <-longer.Done():
+		}
+	})
+	return longer, func() {
+		stopWaiting()
+		cancel(nil)
+	}
 }
 
 // errInterrupted marks the error of a run whose context ended with work undone.
@@ -73,7 +102,9 @@ func (r *Runner) work(ctx context.Context, record Record, t *tally) error {
 	}
 	r.opt.Progress(0, t.planned)
 	q := newQueue()
-	group, ctx := errgroup.WithContext(ctx)
+	working, stop := r.outlast(ctx)
+	defer stop()
+	group, working := errgroup.WithContext(working)
 	var reading sync.WaitGroup
 	for i, lane := range r.lanes {
 		if len(plans[i]) == 0 {
@@ -82,10 +113,12 @@ func (r *Runner) work(ctx context.Context, record Record, t *tally) error {
 		reading.Add(1)
 		group.Go(func() error {
 			defer reading.Done()
-			return r.newLane(lane, record, q).read(ctx, plans[i])
+			return r.newLane(lane, record, q, ctx.Done()).read(working, plans[i])
 		})
 	}
-	group.Go(func() error { return r.collect(ctx, record, q, t) })
+	group.Go(func() error {
+		return r.calmly("write repos", func() error { return r.collect(working, record, q, t) })
+	})
 	group.Go(func() error {
 		reading.Wait()
 		q.close()

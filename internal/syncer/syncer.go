@@ -75,6 +75,7 @@ type Options struct {
 	MassDelete    []string // repos whose vanished images are really gone, as NAME or SOURCE/NAME
 	FailOnLocked  bool     // end the run when another run holds a repo, instead of leaving the repo to it
 	MaxFailed     Tolerance
+	Grace         time.Duration // what repos that are being read have to be finished when the run is to end, its record included
 
 	Now      func() time.Time
 	Logger   *slog.Logger
