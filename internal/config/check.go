@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // check completes what decoding left open and complains of everything that cannot work.
@@ -18,11 +19,27 @@ func (l *loader) check(cfg *Config) {
 	if _, _, err := net.SplitHostPort(cfg.Listen); err != nil {
 		l.fault("%s: %q is not HOST:PORT: write :8080 or 127.0.0.1:8080", l.where("listen"), cfg.Listen)
 	}
+	l.checkTimes(cfg)
 	if f := cfg.LogFormat; f != "" && f != "text" && f != "json" {
 		l.fault("%s: %q is not one of text, json", l.where("log_format"), f)
 	}
 	if u := cfg.PushgatewayURL; !u.IsZero() && !isWebURL(u.Reveal()) {
 		l.fault("%s: is not a URL: write http://HOST:PORT", l.where("pushgateway_url"))
+	}
+}
+
+// Bounds of the daemon's times. A process that is asked to end is not waited for any longer than this by anybody.
+const maxGracePeriod = time.Hour
+
+func (l *loader) checkTimes(cfg *Config) {
+	if cfg.Jitter < 0 {
+		l.fault("%s: must not be negative", l.where("jitter"))
+	}
+	if cfg.RunTimeout < time.Second {
+		l.fault("%s: must be at least 1s", l.where("run_timeout"))
+	}
+	if g := cfg.GracePeriod; g < time.Second || g > maxGracePeriod {
+		l.fault("%s: must be from 1s to %s", l.where("grace_period"), maxGracePeriod)
 	}
 }
 

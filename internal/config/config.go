@@ -41,6 +41,10 @@ type Config struct {
 	Timezone Zone   `koanf:"timezone"` // in which Schedule is read
 	Listen   string `koanf:"listen"`   // address of the daemon's HTTP server, host:port
 
+	Jitter      time.Duration `koanf:"jitter"`       // a run of the daemon begins at a random time within this of its moment
+	RunTimeout  time.Duration `koanf:"run_timeout"`  // of a run of the daemon
+	GracePeriod time.Duration `koanf:"grace_period"` // from the signal to stop until the process ends
+
 	HistoryRetention Retention `koanf:"history_retention"`
 
 	LogLevel  slog.Level `koanf:"log_level"`

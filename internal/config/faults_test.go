@@ -44,6 +44,11 @@ func TestFaultsOfVariables(t *testing.T) {
 			`SYNCER_LOG_FORMAT: "xml" is not one of text, json`,
 			"SYNCER_PUSHGATEWAY_URL: is not a URL: write http://HOST:PORT",
 		}},
+		{"times that make no sense", []string{"SYNCER_JITTER=-1s", "SYNCER_RUN_TIMEOUT=0s", "SYNCER_GRACE_PERIOD=90m"}, []string{
+			"SYNCER_JITTER: must not be negative",
+			"SYNCER_RUN_TIMEOUT: must be at least 1s",
+			"SYNCER_GRACE_PERIOD: must be from 1s to 1h0m0s",
+		}},
 		{"http to a foreign host", []string{"UCLOUD_API_BASE_URL=http://api.example.com"}, []string{
 			"UCLOUD_API_BASE_URL: http:// to api.example.com would send requests unencrypted: write https://, or set SYNCER_ALLOW_HTTP=true"}},
 		{"http where it is allowed", []string{"UCLOUD_API_BASE_URL=http://api.example.com", "SYNCER_ALLOW_HTTP=true"}, nil},

@@ -81,6 +81,7 @@ func TestLoadFromVariablesAlone(t *testing.T) {
 		Sources: []Source{{Name: "default", Access: access, Tuning: defaultTuning(), TimeZone: china,
 			Projects: []Project{{ID: "org-1", Repos: []string{"a", "b", "c"}, Discover: DiscoverNone}}}},
 		Shard: Shard{1, 4}, Schedule: "7 * * * *", Listen: ":8080", HistoryRetention: Retention{Months: 13}, LogLevel: slog.LevelDebug,
+		RunTimeout: 6 * time.Hour, GracePeriod: 25 * time.Second,
 	}
 	if d := diff(want, got); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
