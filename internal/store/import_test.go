@@ -160,11 +160,15 @@ func drawLooks(t *rapid.T, key registry.RepoKey, everything bool) [][]registry.O
 		at = at.Add(time.Duration(rapid.IntRange(1, 30).Draw(t, "hours")) * time.Hour)
 		var look []registry.Observation
 		for _, name := range names {
-			switch rapid.IntRange(0, 7).Draw(t, "step") {
+			count := func() int64 { return counts[name] }
+			switch rapid.IntRange(0, 9).Draw(t, "step") {
+			case 4, 5:
+				glitch := rapid.Int64Range(0, 40).Draw(t, "glitch")
+				count = func() int64 { return glitch }
 			case 0, 1:
 				counts[name] += rapid.Int64Range(1, 9).Draw(t, "pulled")
 			case 2:
-				counts[name] = rapid.Int64Range(0, 30).Draw(t, "jump")
+				counts[name] = rapid.Int64Range(0, 40).Draw(t, "jump")
 			case 3:
 				if times == "changing" || times == "sometimes" {
 					made[name]++
@@ -173,7 +177,7 @@ func drawLooks(t *rapid.T, key registry.RepoKey, everything bool) [][]registry.O
 			if !everything && rapid.IntRange(0, 5).Draw(t, "unseen") == 0 {
 				continue
 			}
-			o := registry.Observation{At: at, Repo: registry.Repo{Key: key}, Image: registry.Image{Name: name, PullCount: counts[name], Counted: true}}
+			o := registry.Observation{At: at, Repo: registry.Repo{Key: key}, Image: registry.Image{Name: name, PullCount: count(), Counted: true}}
 			if times != "none" && !(times == "sometimes" && rapid.Bool().Draw(t, "silent")) {
 				raw := start.AddDate(0, 0, made[name]).Format(time.RFC3339)
 				o.Image.Created = registry.Timestamp{Raw: raw, At: parseTime(raw)}
