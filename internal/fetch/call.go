@@ -44,7 +44,8 @@ func (s *Source) call(ctx context.Context, r request) (page, error) {
 				return page{}, err
 			}
 		case classToken:
-			if !s.keys.renew(ctx, cred) {
+			if err := s.keys.renew(ctx, cred); err != nil {
+				f.detail += "; token not renewed: " + redact(err.Error(), []string{cred.PublicKey, cred.PrivateKey, cred.SecurityToken})
 				s.health.refused(f, r)
 				return page{}, f
 			}

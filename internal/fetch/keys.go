@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -37,22 +38,28 @@ func (k *keys) worked(g generation) {
 	k.proven = k.proven || g.number == k.now.number
 }
 
-// renew replaces credentials that the registry does not know any more and tells whether to try again. A set that never
-// worked is not renewed: whoever issues it will not issue a better one.
-func (k *keys) renew(ctx context.Context, used generation) bool {
+// renew replaces credentials that the registry does not know any more; without an error it makes sense to try again. A set that
+// never worked is not renewed: whoever issues it will not issue a better one.
+func (k *keys) renew(ctx context.Context, used generation) error {
 	k.mu.Lock() // held while asking: others that failed with the same set wait for the answer
 	defer k.mu.Unlock()
 	if used.number != k.now.number {
-		return true
+		return nil
 	}
-	if k.refresh == nil || !k.proven {
-		return false
+	if k.refresh == nil {
+		return errors.New("there is nothing to renew it with")
+	}
+	if !k.proven {
+		return errors.New("it was renewed before")
 	}
 	c, err := k.refresh(ctx)
-	if err != nil || c.PublicKey == "" || c.PrivateKey == "" {
-		return false
+	if err != nil {
+		return err
+	}
+	if c.PublicKey == "" || c.PrivateKey == "" {
+		return errors.New("the new credentials are not complete")
 	}
 	k.now = generation{Credentials: c, number: used.number + 1}
 	k.proven = false
-	return true
+	return nil
 }

@@ -10,14 +10,15 @@ import (
 )
 
 const (
-	// throttledFrom is the rate, in requests a second, from which a source without a limit is halved when it throttles.
-	throttledFrom = 10
+	// throttledFrom is the rate, in requests a second, that a source without a limit is held to when it first throttles.
+	throttledFrom = 50
 	// slowest is the lowest rate that throttling leads to.
 	slowest = 0.2
-	// regain is what each success gives back to a slowed rate. At r requests a second that is a tenth of r every second.
-	regain = 0.1
+	// regain is the part by which each success raises a slowed rate: 35 successes make up for one throttled answer, so a registry
+	// that throttles by its own load and not by our rate does not hold us down.
+	regain = 0.02
 	// freeAgain is the rate at which a source without a limit counts as recovered.
-	freeAgain = 200
+	freeAgain = 500
 )
 
 // pace bounds what a source sends, all its repos together: requests in flight, requests a second, and pauses that the
@@ -118,7 +119,7 @@ func (p *pace) succeeded() {
 	if now == p.full {
 		return
 	}
-	now += regain
+	now *= 1 + regain
 	if now >= p.full || p.full == rate.Inf && now >= freeAgain {
 		now = p.full
 	}

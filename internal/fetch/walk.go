@@ -196,6 +196,9 @@ func (w *walk) next() []int {
 
 // atEnd tells whether the list ends at reach.
 func (w *walk) atEnd(reach int) bool {
+	if reach == 0 {
+		return w.total <= 0 // else rows are kept back
+	}
 	if w.tried[max(0, reach-w.overlap())] && len(w.spans) > 1 {
 		return true // read on from there, and nothing more came
 	}
@@ -210,13 +213,11 @@ func (w *walk) atEnd(reach int) bool {
 	return w.repeats() && w.total > 0 && w.total <= int64(len(w.spans[0].rows))
 }
 
-// onePage tells whether the first page is the whole list. It is when it is empty, or when it is not full and says that there is no more; but a
+// onePage tells whether the first page is the whole list. It is when it is not full and says that there is no more; but a
 // server that cuts pages short and gives their length as TotalCount would look the same, so a size that this server was not
 // yet seen to exceed is looked behind once.
 func (w *walk) onePage(rows int) bool {
 	switch {
-	case rows == 0:
-		return w.total <= 0
 	case rows >= w.pager.limit():
 		return false
 	case w.total == int64(rows):
