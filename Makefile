@@ -9,12 +9,13 @@ WITH_SERVER := go run ./internal/pgtest/cmd $(if $(KEEP),-keep)
 BENCH ?= .
 PACKAGES ?= ./...
 FUZZTIME ?= 30s
+IMAGE ?= syncer
 # The version comes from git by way of the build's own stamp, where there is a repository.
 STAMP := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## run the main job on a simulated registry and a private PostgreSQL; needs no account
@@ -40,6 +41,20 @@ check: ## run everything that must hold before a commit: format, vet, lint, race
 .PHONY: build
 build: ## build bin/syncer, a static binary
 	CGO_ENABLED=0 go build -trimpath -buildvcs=$(STAMP) -o bin/syncer ./cmd/syncer
+
+.PHONY: image
+image: ## build the container image, named IMAGE
+	docker build -f deploy/Dockerfile $(if $(GO_IMAGE),--build-arg GO_IMAGE=$(GO_IMAGE)) -t $(IMAGE) \
+		--label org.opencontainers.image.version="$$(git describe --tags --always --dirty)" \
+		--label org.opencontainers.image.revision="$$(git rev-parse HEAD)" .
+
+.PHONY: manifests
+manifests: ## validate the Kubernetes manifests as an API server would; UPDATE=1 accepts what kustomize makes
+	cd deploy/kubernetes/validate && $(if $(UPDATE),go test -count=1 -run Kustomize -update . &&) go vet . && go test -count=1 ./...
+
+.PHONY: containers
+containers: ## test image, compose file and store in containers, where a Docker engine answers
+	.ci/containers
 
 .PHONY: e2e
 e2e: build ## run the command-line tests on the built binary
