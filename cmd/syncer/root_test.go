@@ -33,7 +33,7 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 		}
 		var out bytes.Buffer
 		args := slices.Concat(strings.Fields(cmd.CommandPath())[1:], []string{"--help"})
-		if code := run(t.Context(), args, system{out: &out, err: &out}); code != 0 || !strings.Contains(out.String(), cmd.Example) {
+		if code := run(t.Context(), args, system{out: &out, err: &out, lookup: func(string) (string, bool) { return "", false }}); code != 0 || !strings.Contains(out.String(), cmd.Example) {
 			t.Errorf("%v: exit code %d, output\n%s", args, code, out.String())
 		}
 		for _, sub := range cmd.Commands() {
@@ -46,7 +46,7 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 func TestHelpListsEverySetting(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if code := run(t.Context(), []string{"help", "settings"}, system{out: &out, err: &out}); code != 0 {
+	if code := run(t.Context(), []string{"help", "settings"}, system{out: &out, err: &out, lookup: func(string) (string, bool) { return "", false }}); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	for _, s := range config.Settings() {

@@ -180,7 +180,7 @@ func (s *script) interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Dir = &out, &out, ts.Getenv("WORK")
 	for _, name := range []string{"PATH", "HOME", "DATABASE_URL", "UCLOUD_API_BASE_URL", "UCLOUD_PUBLIC_KEY", "UCLOUD_PRIVATE_KEY",
-		"UCLOUD_SECURITY_TOKEN", "SYNCER_REPOS"} {
+		"UCLOUD_SECURITY_TOKEN", "SYNCER_REPOS", "SYNCER_GRACE_PERIOD"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	ts.Check(cmd.Start())

@@ -1,38 +1,71 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"syncer/internal/config"
 	"syncer/internal/fetch"
+	"syncer/internal/metrics"
 	"syncer/internal/syncer"
 )
 
 // openLanes makes a reader of every configured source.
-func openLanes(cfg config.Config, log *slog.Logger, now func() time.Time) ([]syncer.Lane, error) {
+func (a *app) openLanes(cfg config.Config, in config.Input, m *metrics.Metrics, log *slog.Logger) ([]syncer.Lane, error) {
 	lanes := make([]syncer.Lane, len(cfg.Sources))
 	for i, s := range cfg.Sources {
-		source, err := fetch.New(fetchOptions(cfg, s, log, now))
+		opt := fetchOptions(cfg, s, log, a.now)
+		opt.Observe = func(action, outcome string, took time.Duration) { m.Request(s.Name, action, outcome, took) }
+		opt.Refresh = rereadCredentials(s.Name, opt.Credentials, func() (config.Config, error) {
+			cfg, _, err := a.load(in)
+			return cfg, err
+		})
+		source, err := fetch.New(opt)
 		if err != nil {
 			return nil, fmt.Errorf("open source %q: %w", s.Name, err)
 		}
+		m.AddSource(s.Name, func() int64 { return source.Traffic().Retries })
 		// Each repo in flight has at least one request in flight, so more readers than those would only hold memory.
 		lanes[i] = syncer.Lane{Source: source, Readers: s.Concurrency}
 	}
 	return lanes, nil
 }
 
+var errUnchanged = errors.New("credentials are still the same")
+
+// rereadCredentials looks for temporary credentials that somebody has renewed, in the files that hold them.
+func rereadCredentials(source string, last fetch.Credentials, load func() (config.Config, error)) func(context.Context) (fetch.Credentials, error) {
+	return func(context.Context) (fetch.Credentials, error) { // never called twice at once
+		cfg, err := load()
+		if err != nil {
+			return fetch.Credentials{}, err
+		}
+		for _, s := range cfg.Sources {
+			if c := credentials(s); s.Name == source && c != last {
+				last = c
+				return c, nil
+			}
+		}
+		return fetch.Credentials{}, errUnchanged
+	}
+}
+
+func credentials(s config.Source) fetch.Credentials {
+	return fetch.Credentials{
+		PublicKey:     s.Credentials.PublicKey.Reveal(),
+		PrivateKey:    s.Credentials.PrivateKey.Reveal(),
+		SecurityToken: s.Credentials.SecurityToken.Reveal(),
+	}
+}
+
 func fetchOptions(cfg config.Config, s config.Source, log *slog.Logger, now func() time.Time) fetch.Options {
 	opt := fetch.Options{
-		Name:    s.Name,
-		BaseURL: s.APIBaseURL,
-		Credentials: fetch.Credentials{
-			PublicKey:     s.Credentials.PublicKey.Reveal(),
-			PrivateKey:    s.Credentials.PrivateKey.Reveal(),
-			SecurityToken: s.Credentials.SecurityToken.Reveal(),
-		},
+		Name:           s.Name,
+		BaseURL:        s.APIBaseURL,
+		Credentials:    credentials(s),
 		Headers:        map[string]string{},
 		Zone:           s.TimeZone.Location(),
 		PageSize:       s.PageSize,

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"syncer/internal/config"
+	"syncer/internal/metrics"
 	"syncer/internal/registry"
 	"syncer/internal/store"
 	"syncer/internal/syncer"
@@ -82,50 +83,69 @@ func (a *app) sync(ctx context.Context, f syncFlags) error {
 	if err != nil {
 		return err
 	}
+	m := metrics.New(version())
+	m.NoDatabase() // until it has been read
+	err = a.measuredRun(ctx, m, func() error { return a.syncOnce(ctx, cfg, in, m, f, log) })
+	if !f.dryRun {
+		a.exportMetrics(ctx, cfg, m, log)
+	}
+	return err
+}
+
+// syncOnce is the run of sync, whose result it prints.
+func (a *app) syncOnce(ctx context.Context, cfg config.Config, in config.Input, m *metrics.Metrics, f syncFlags, log *slog.Logger) error {
 	_, local := cfg.LocalDir()
 	return withDSN(ctx, cfg, log, func(dsn string) error {
 		return withStore(ctx, dsn, log, (f.migrate || local) && !f.dryRun, func(s *store.Store) error {
-			return a.syncInto(ctx, s, cfg, log, f)
+			lanes, err := a.openLanes(cfg, in, m, log)
+			if err != nil {
+				return err
+			}
+			result, err := a.oneRun(ctx, s, cfg, lanes, m, f, log)
+			if wantsMetrics(cfg) && !f.dryRun {
+				a.readState(ctx, cfg, m, s, log)
+			}
+			var outcome outcomeError
+			if result.Repos > 0 || err == nil || errors.As(err, &outcome) {
+				if printErr := a.printSync(result); err == nil {
+					err = printErr
+				}
+			}
+			return err
 		})
 	})
 }
 
-func (a *app) syncInto(ctx context.Context, s *store.Store, cfg config.Config, log *slog.Logger, f syncFlags) error {
-	lanes, err := openLanes(cfg, log, a.now)
-	if err != nil {
-		return err
-	}
+// oneRun is the work of sync and of each run of the daemon: read everything once, write what changed, drop what is older than
+// is to be kept.
+func (a *app) oneRun(ctx context.Context, s *store.Store, cfg config.Config, lanes []syncer.Lane, m *metrics.Metrics, f syncFlags, log *slog.Logger) (syncResult, error) {
 	bar := a.newProgress(ctx, "reading repos", log)
 	var repos []registry.RepoSync
 	opt := syncer.Options{
 		Kind: registry.RunSync, Version: version(), Shard: cfg.Shard.Index, Shards: cfg.Shard.Count,
 		Only: f.repos, MassDelete: f.allowMassDelete, FailOnLocked: f.onLocked.value == onLockedFail, MaxFailed: f.maxFailed.Tolerance,
-		Now: a.now, Logger: log, Progress: bar.show,
+		Grace: cfg.GracePeriod, Now: a.now, Logger: log, Progress: bar.show,
 		// The record has all repos; of a dry run, which leaves none, all are shown.
 		Each: func(r registry.RepoSync) {
+			m.Repo(r)
 			if f.dryRun || r.Status == registry.RepoFailed || r.Status == registry.RepoHeld {
 				repos = append(repos, r)
 			}
 		},
 	}
-	var sink syncer.Sink = storeSink{s}
+	var sink syncer.Sink = measuredSink{storeSink{s}, m, a.now}
 	if f.dryRun {
 		sink = previewSink{s}
 	}
 	res, err := syncer.New(sink, lanes, opt).Run(ctx)
 	bar.stop()
-	if err == nil && !f.dryRun {
+	if err == nil && !f.dryRun && ctx.Err() == nil {
 		err = a.retain(ctx, s, cfg, log)
-	}
-	if res.Planned > 0 || err == nil {
-		if printErr := a.printSync(newSyncResult(res, repos, f.dryRun)); err == nil {
-			err = printErr
-		}
 	}
 	if err == nil && res.Outcome != syncer.Complete {
 		err = outcomeError{res.Outcome, outcomeText(res)}
 	}
-	return err
+	return newSyncResult(res, repos, f.dryRun), err
 }
 
 // outcomeText says in a line what was not as it should be, and what to do.
