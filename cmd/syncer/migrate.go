@@ -117,21 +117,20 @@ func (a *app) migrateDown(ctx context.Context, dsn string, _ *slog.Logger) error
 		return err
 	}
 	defer m.Close()
-	step, err := m.Down(ctx)
+	steps, err := m.Down(ctx)
 	if err != nil {
 		return err
 	}
-	var steps []store.Migration
-	if step != nil {
-		step.Applied = false
-		steps = []store.Migration{*step}
+	for i := range steps {
+		steps[i].Applied = false
 	}
 	return a.print(newMigrateResult(steps), func(p *printer) {
-		if step == nil {
+		if len(steps) == 0 {
 			p.line("nothing to do: no migration is applied")
-			return
 		}
-		p.line("took back %s in %s", step.Name, step.Duration.Round(time.Millisecond).String())
+		for _, step := range steps {
+			p.line("took back %s in %s", step.Name, step.Duration.Round(time.Millisecond).String())
+		}
 	})
 }
 

@@ -164,7 +164,10 @@ func (e *encoder) text(s string) {
 		e.buf = append(append(append(e.buf, '"'), s...), '"')
 		return
 	}
-	quoted, _ := json.Marshal(s) // a string always marshals
+	quoted, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a string always marshals
+	}
 	e.buf = append(e.buf, quoted...)
 }
 

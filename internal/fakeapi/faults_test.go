@@ -37,7 +37,7 @@ func TestFaults(t *testing.T) {
 		"code":        {RetCode(150, "no"), 200, func(_ *http.Response, b string, _ error) bool { return b == `{"RetCode":150,"Message":"no"}` }},
 		"body":        {Body(`"{}"`), 200, func(_ *http.Response, b string, _ error) bool { return b == `"{}"` }},
 		"empty":       {Body(""), 200, func(_ *http.Response, b string, _ error) bool { return b == "" }},
-		"html":        {HTML(), 200, func(r *http.Response, b string, _ error) bool { return r.Header.Get("Content-Type") == "text/html" }},
+		"html":        {HTML(), 200, func(r *http.Response, _ string, _ error) bool { return r.Header.Get("Content-Type") == "text/html" }},
 		"truncated":   {Truncated(), 200, func(_ *http.Response, b string, err error) bool { return err == nil && b == truth[:len(truth)/2] }},
 		"cut": {Cut(), 200, func(_ *http.Response, b string, err error) bool {
 			return errors.Is(err, io.ErrUnexpectedEOF) && b == truth[:len(truth)/2]

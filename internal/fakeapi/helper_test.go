@@ -98,7 +98,7 @@ type reply struct {
 		PullCount                                              int64
 	}
 	RepoSet    []struct{ RepoName, IsShared string }
-	ProjectSet []struct{ ProjectId string }
+	ProjectSet []struct{ ProjectId string } //nolint:revive // as the API spells it
 }
 
 func decode(t *testing.T, body string) reply {

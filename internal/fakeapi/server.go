@@ -1,9 +1,9 @@
 package fakeapi
 
 import (
+	"context"
 	"fmt"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -25,7 +25,7 @@ type Server struct {
 // NewServer serves a world on a free port of 127.0.0.1 until Close. (net/http/httptest would do as well, but must not
 // link into a program that offers a demo.)
 func NewServer(w *World, options ...Option) (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the simulated registry: %w", err)
 	}
@@ -36,7 +36,7 @@ func NewServer(w *World, options ...Option) (*Server, error) {
 		Handler:           s.API,
 		ReadHeaderTimeout: time.Minute,
 		ConnState:         s.count,
-		ErrorLog:          log.New(io.Discard, "", 0), // callers that break off are what it is for
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // callers that break off are what it is for
 	}
 	s.serving.Go(func() { _ = s.http.Serve(listener) }) // ends with ErrServerClosed
 	return s, nil

@@ -95,7 +95,7 @@ func TestCommandsInDocsExist(t *testing.T) {
 			if err != nil || bytes.HasPrefix(out, []byte("syncer reads the image lists")) {
 				t.Errorf("%s shows a command that the program has not: %s", doc, m[0])
 			}
-			for _, flag := range strings.Fields(m[3]) {
+			for flag := range strings.FieldsSeq(m[3]) {
 				if !bytes.Contains(out, []byte(flag+" ")) && !bytes.Contains(out, []byte(flag+"\n")) {
 					t.Errorf("%s shows a flag that the command has not: %s", doc, m[0])
 				}

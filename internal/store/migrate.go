@@ -70,16 +70,16 @@ func (m *Migrator) Up(ctx context.Context) ([]Migration, error) {
 	return applied(results), nil
 }
 
-// Down takes back the newest migration; nil when there is none.
-func (m *Migrator) Down(ctx context.Context) (*Migration, error) {
+// Down takes back the newest migration and returns it; nothing when there is none.
+func (m *Migrator) Down(ctx context.Context) ([]Migration, error) {
 	result, err := m.provider.Down(ctx)
 	switch {
 	case errors.Is(err, goose.ErrNoNextVersion):
-		return nil, nil
+		return []Migration{}, nil
 	case err != nil:
 		return nil, fmt.Errorf("migrate down: %w: %w", ErrSchema, err)
 	}
-	return &applied([]*goose.MigrationResult{result})[0], nil
+	return applied([]*goose.MigrationResult{result}), nil
 }
 
 // Status lists all migrations, oldest first.

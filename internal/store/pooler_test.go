@@ -51,7 +51,7 @@ func startPooler(t *testing.T, program, dsn string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("/tmp", "pooler") // short: the path of a socket has little room
+	dir, err := os.MkdirTemp("/tmp", "pooler") //nolint:usetesting // the path of a socket has little room
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,22 +75,8 @@ logfile = %s/log
 	}
 	cmd := exec.Command(program, "-q", config)
 	cmd.Dir = dir
-	if os.Geteuid() == 0 { // it refuses root; the owner of the server's socket may enter the socket's folder
-		owner := &syscall.Stat_t{Uid: 65534, Gid: 65534}
-		if filepath.IsAbs(server.Host) {
-			if err := syscall.Stat(server.Host, owner); err != nil {
-				t.Fatal(err)
-			}
-			if owner.Uid == 0 {
-				owner.Uid, owner.Gid = 65534, 65534
-			}
-		}
-		for _, path := range []string{dir, config} {
-			if err := os.Chown(path, int(owner.Uid), int(owner.Gid)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}}
+	if os.Geteuid() == 0 { // it refuses root
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: poolerUser(t, server.Host, dir, config)}
 	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -112,4 +98,26 @@ logfile = %s/log
 			t.Fatalf("pgbouncer does not answer: %v\n%s", err, log)
 		}
 	}
+}
+
+// poolerUser is whom the pooler runs as: the owner of the server's socket, who may enter the socket's folder, or nobody. The
+// files are made that user's.
+func poolerUser(t *testing.T, host string, files ...string) *syscall.Credential {
+	t.Helper()
+	const nobody = 65534
+	owner := &syscall.Stat_t{Uid: nobody, Gid: nobody}
+	if filepath.IsAbs(host) {
+		if err := syscall.Stat(host, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if owner.Uid == 0 {
+		owner.Uid, owner.Gid = nobody, nobody
+	}
+	for _, path := range files {
+		if err := os.Chown(path, int(owner.Uid), int(owner.Gid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}
 }

@@ -97,8 +97,7 @@ func databaseError(doing string, err error) error {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	var refused *pgconn.ConnectError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		// The text of a ConnectError is built of host, user and database; the password is not in it.
 		return fmt.Errorf("%s: %w: %w", doing, ErrDatabase, refused)
 	}
