@@ -158,3 +158,23 @@ func TestReadmeHasTwoSetUpCommands(t *testing.T) {
 		}
 	}
 }
+
+var required = regexp.MustCompile(`(?m)^\t(\S+) v\S+$`)
+
+// A dependency is a decision: each direct one has its line, and no line outlives its dependency.
+func TestEveryDependencyHasItsLine(t *testing.T) {
+	t.Parallel()
+	page := read(t, "docs/adr/0005-dependencies.md")
+	direct := map[string]bool{}
+	for _, m := range required.FindAllStringSubmatch(read(t, "go.mod"), -1) {
+		direct[m[1]] = true
+		if !strings.Contains(page, "| `"+m[1]+"` |") {
+			t.Errorf("%s has no line in docs/adr/0005-dependencies.md", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(page, -1) {
+		if !direct[m[1]] {
+			t.Errorf("docs/adr/0005-dependencies.md has a line for %s, which is not required", m[1])
+		}
+	}
+}
