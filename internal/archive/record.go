@@ -23,6 +23,8 @@ const (
 	fieldCreated
 	fieldUpdated
 	fieldAbsent
+	fieldMissing
+	fieldDeleted
 	fieldRepository // REPO/IMAGE in one
 	fields
 )
@@ -30,6 +32,7 @@ const (
 var fieldNames = map[string]int{
 	"observed_at": fieldObserved, "source": fieldSource, "project_id": fieldProject, "repo": fieldRepo, "image": fieldImage,
 	"pull_count": fieldCount, "latest_tag": fieldTag, "create_time": fieldCreated, "update_time": fieldUpdated, "absent_at": fieldAbsent,
+	"missing_since": fieldMissing, "deleted_at": fieldDeleted,
 }
 
 const (
@@ -62,15 +65,32 @@ func (r *reader) record(f *[fields][]byte) (o registry.Observation, reason strin
 	o.Image.Counted = true
 	o.Image.LatestTag = r.text(f[fieldTag])
 	o.Image.Created.Raw, o.Image.Updated.Raw = r.text(f[fieldCreated]), r.text(f[fieldUpdated])
-	if len(f[fieldAbsent]) > 0 {
-		if o.AbsentAt, reason = r.moment("absent_at", f[fieldAbsent]); reason != "" {
-			return o, reason
+	return o, r.absence(f, &o)
+}
+
+// absence reads what other looks said.
+func (r *reader) absence(f *[fields][]byte, o *registry.Observation) (reason string) {
+	for _, m := range []struct {
+		name  string
+		field int
+		at    *time.Time
+	}{{"absent_at", fieldAbsent, &o.AbsentAt}, {"missing_since", fieldMissing, &o.MissingSince}, {"deleted_at", fieldDeleted, &o.DeletedAt}} {
+		if len(f[m.field]) == 0 {
+			continue
 		}
-		if !o.AbsentAt.Before(o.At) {
-			return o, "absent_at is not before observed_at"
+		if *m.at, reason = r.moment(m.name, f[m.field]); reason != "" {
+			return reason
 		}
 	}
-	return o, ""
+	switch {
+	case !o.AbsentAt.IsZero() && !o.AbsentAt.Before(o.At):
+		return "absent_at is not before observed_at"
+	case !o.MissingSince.IsZero() && !o.MissingSince.After(o.At):
+		return "missing_since is not after observed_at"
+	case !o.DeletedAt.IsZero() && (o.MissingSince.IsZero() || o.DeletedAt.Before(o.MissingSince)):
+		return "deleted_at is before missing_since"
+	}
+	return ""
 }
 
 // where fills in the image's place.

@@ -111,7 +111,8 @@ func (m *merger) settleLast(want *image) {
 	if counted != seen {
 		want.LastCountedAt = momentPtr(counted)
 	}
-	if m.image.known && seen == known {
+	toldMissing := seen == m.lastAt && m.lastFacts.missing > seen
+	if m.image.known && seen == known && (!toldMissing || m.image.MissingSince != nil) {
 		return
 	}
 	if m.image.MissingSince != nil {
@@ -137,6 +138,9 @@ func (m *merger) judgeAbsence(want *image, seen int64) {
 	case m.repo.complete > seen: // the records of looks are not kept any more
 		missing = m.repo.complete
 	}
+	if told := &m.lastFacts; seen == m.lastAt {
+		missing, deleted = sooner(seen, missing, told.missing), sooner(seen, deleted, told.deleted)
+	}
 	if deleted == never && m.repo.gone > seen {
 		deleted = m.repo.gone
 		if missing == never {
@@ -152,6 +156,14 @@ func (m *merger) judgeAbsence(want *image, seen int64) {
 		m.out.event(m.image, deleted, "deleted", countText(want))
 		m.repo.dayImages[dayNumber(deleted)]--
 	}
+}
+
+// sooner is the earlier of two moments, if there is one and it is after the sight.
+func sooner(seen, a, b int64) int64 {
+	if b > seen && (a == never || b < a) {
+		return b
+	}
+	return a
 }
 
 // sameValues compares what an import may have changed.

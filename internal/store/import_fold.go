@@ -42,6 +42,7 @@ type merger struct {
 	absent    int64
 	firstAt   int64
 	pulledAt  int64
+	lastFacts facts
 	isCurrent bool // the last sight is the last live look
 
 	lastGeneration int32 // of the last stored row that came by
@@ -176,7 +177,7 @@ func (m *merger) step(s *sight, last bool) {
 	if s.kept || s.current && !last {
 		m.pack.add(s, &m.packed)
 	}
-	m.lastAt, m.isCurrent = s.at, s.current
+	m.lastAt, m.lastFacts, m.isCurrent = s.at, s.facts, s.current
 	if s.facts.tag != "" {
 		m.tag = s.facts.tag
 	}

@@ -18,10 +18,11 @@ type sight struct {
 // facts are what an observation says beside the count. What is empty was not recorded.
 type facts struct {
 	tag, created, updated string
-	absent                int64 // see registry.Observation.AbsentAt; never when unknown
+	absent                int64 // see registry.Observation; never when unknown
+	missing, deleted      int64
 }
 
-var noFacts = facts{absent: never}
+var noFacts = facts{absent: never, missing: never, deleted: never}
 
 // join makes one of two observations of an image at the same moment, in a way that does not depend on their order: the higher
 // count wins, and of equals every fact that either has; where both have one, the greater.
@@ -38,6 +39,8 @@ func (s *sight) join(o *sight) (conflict bool) {
 	s.facts.created = max(s.facts.created, o.facts.created)
 	s.facts.updated = max(s.facts.updated, o.facts.updated)
 	s.facts.absent = max(s.facts.absent, o.facts.absent)
+	s.facts.missing = max(s.facts.missing, o.facts.missing)
+	s.facts.deleted = max(s.facts.deleted, o.facts.deleted)
 	s.kept, s.fresh, s.anew = s.kept || o.kept, fresh, anew
 	s.current = s.current || o.current
 	return false
@@ -52,6 +55,8 @@ const (
 	factCreated
 	factUpdated
 	factAbsent
+	factMissing
+	factDeleted
 )
 
 // packer packs the archived observations of one row.
@@ -85,14 +90,20 @@ func (p *packer) add(s *sight, before *facts) {
 	text(factTag, s.facts.tag, before.tag)
 	text(factCreated, s.facts.created, before.created)
 	text(factUpdated, s.facts.updated, before.updated)
-	if s.facts.absent != before.absent {
-		p.buf[mark] |= factAbsent
-		ago := uint64(0)
-		if s.facts.absent != never {
-			ago = uint64(s.at - s.facts.absent)
+	moment := func(bit byte, now, was int64) {
+		if now == was {
+			return
 		}
-		p.buf = binary.AppendUvarint(p.buf, ago)
+		p.buf[mark] |= bit
+		away := int64(0) // no fact is of the sight's own moment
+		if now != never {
+			away = now - s.at
+		}
+		p.buf = binary.AppendVarint(p.buf, away)
 	}
+	moment(factAbsent, s.facts.absent, before.absent)
+	moment(factMissing, s.facts.missing, before.missing)
+	moment(factDeleted, s.facts.deleted, before.deleted)
 	*before = s.facts
 }
 
@@ -141,14 +152,20 @@ func unpackFacts(packed []byte, at int64, f *facts) ([]byte, error) {
 		*t.text = string(packed[n : n+int(size)])
 		packed = packed[n+int(size):]
 	}
-	if bits&factAbsent != 0 {
-		ago, n := binary.Uvarint(packed)
+	for _, m := range []struct {
+		bit    byte
+		moment *int64
+	}{{factAbsent, &f.absent}, {factMissing, &f.missing}, {factDeleted, &f.deleted}} {
+		if bits&m.bit == 0 {
+			continue
+		}
+		away, n := binary.Varint(packed)
 		if n <= 0 {
 			return nil, errPacked
 		}
 		packed = packed[n:]
-		if f.absent = never; ago > 0 {
-			f.absent = at - int64(ago)
+		if *m.moment = never; away != 0 {
+			*m.moment = at + away
 		}
 	}
 	return packed, nil

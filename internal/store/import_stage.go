@@ -57,7 +57,7 @@ func (im *importer) stage(ctx context.Context, observations iter.Seq2[registry.O
 -- name: StageSights
 CREATE TEMP TABLE import_sights (
     ref bigint NOT NULL, at timestamptz NOT NULL, pull_count bigint NOT NULL,
-    tag text, created text, updated text, absent timestamptz) ON COMMIT DROP`); err != nil {
+    tag text, created text, updated text, absent timestamptz, missing timestamptz, deleted timestamptz) ON COMMIT DROP`); err != nil {
 		return nil, err
 	}
 	if err := execAll(ctx, im.write, `
@@ -96,7 +96,7 @@ func (st *staging) add(ctx context.Context, o *registry.Observation) error {
 	repo := st.repo(o, at)
 	st.look(repo, at, o.At)
 	c := st.sights
-	c.row(7)
+	c.row(9)
 	c.int8(st.ref(repo, o.Image.Name))
 	c.int8(at)
 	c.int8(o.Image.PullCount)
@@ -104,6 +104,8 @@ func (st *staging) add(ctx context.Context, o *registry.Observation) error {
 	c.text(o.Image.Created.Raw)
 	c.text(o.Image.Updated.Raw)
 	c.known(momentOf(o.AbsentAt))
+	c.known(momentOf(o.MissingSince))
+	c.known(momentOf(o.DeletedAt))
 	if len(c.buf) >= stageBytes || len(st.names.buf) >= stageBytes {
 		return st.flush(ctx)
 	}

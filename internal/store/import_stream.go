@@ -46,13 +46,13 @@ type stream struct {
 func (im *importer) openStream(ctx context.Context) (*stream, error) {
 	const history = `
 UNION ALL
-SELECT h.image_id, h.observed_at, 0::smallint, h.pull_count, NULL, NULL, NULL, NULL, h.since, h.pulls, h.generation, h.kind,
+SELECT h.image_id, h.observed_at, 0::smallint, h.pull_count, NULL, NULL, NULL, NULL, NULL, NULL, h.since, h.pulls, h.generation, h.kind,
        h.archived, LEAD(h.since) OVER (PARTITION BY h.image_id ORDER BY h.observed_at)
 FROM syncer.history h
 WHERE h.image_id IN (SELECT image_id FROM import_ids WHERE known)`
 	sql := `
 -- name: StreamSights
-SELECT d.image_id, s.at, 1::smallint, s.pull_count, s.tag, s.created, s.updated, s.absent, NULL::timestamptz, NULL::bigint,
+SELECT d.image_id, s.at, 1::smallint, s.pull_count, s.tag, s.created, s.updated, s.absent, s.missing, s.deleted, NULL::timestamptz, NULL::bigint,
        NULL::integer, NULL::smallint, NULL::bytea, NULL::timestamptz
 FROM import_sights s
 JOIN import_ids d USING (ref)`
@@ -117,19 +117,19 @@ func (d *decoder) row(raw [][]byte) streamed {
 	if binary.BigEndian.Uint16(raw[2]) == 0 {
 		r.isHistory = true
 		s := &r.stored
-		s.at, s.count, s.since = r.at, r.count, optionalInt(raw[8])
-		if s.counted = raw[9] != nil; s.counted {
-			s.pulls = int64Of(raw[9])
+		s.at, s.count, s.since = r.at, r.count, optionalInt(raw[10])
+		if s.counted = raw[11] != nil; s.counted {
+			s.pulls = int64Of(raw[11])
 		}
-		s.generation, s.kind = int32(binary.BigEndian.Uint32(raw[10])), pulls.Kind(binary.BigEndian.Uint16(raw[11]))
-		if raw[12] != nil {
-			s.packed = append(make([]byte, 0, len(raw[12])), raw[12]...)
+		s.generation, s.kind = int32(binary.BigEndian.Uint32(raw[12])), pulls.Kind(binary.BigEndian.Uint16(raw[13]))
+		if raw[14] != nil {
+			s.packed = append(make([]byte, 0, len(raw[14])), raw[14]...)
 		}
-		r.next = optionalInt(raw[13])
+		r.next = optionalInt(raw[15])
 		return r
 	}
 	r.facts.tag, r.facts.created, r.facts.updated = again(&d.tag, raw[4]), again(&d.created, raw[5]), again(&d.updated, raw[6])
-	r.facts.absent = optionalInt(raw[7])
+	r.facts.absent, r.facts.missing, r.facts.deleted = optionalInt(raw[7]), optionalInt(raw[8]), optionalInt(raw[9])
 	return r
 }
 

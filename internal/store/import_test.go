@@ -130,8 +130,10 @@ ORDER BY 1`, repo)
 }
 
 // live applies observations of one moment as a run would that proves nothing about what it did not see.
-func (b *bench) live(t *rapid.T, list []registry.Observation) {
-	snap := registry.Snapshot{Repo: list[0].Repo, StartedAt: list[0].At, FinishedAt: list[0].At, Evidence: registry.Partial}
+func (b *bench) live(t *rapid.T, list []registry.Observation) { b.liveAs(t, list, registry.Partial) }
+
+func (b *bench) liveAs(t *rapid.T, list []registry.Observation, evidence registry.Evidence) {
+	snap := registry.Snapshot{Repo: list[0].Repo, StartedAt: list[0].At, FinishedAt: list[0].At, Evidence: evidence}
 	for _, o := range list {
 		snap.Images = append(snap.Images, o.Image)
 	}
