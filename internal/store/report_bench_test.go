@@ -85,14 +85,14 @@ func BenchmarkReports(b *testing.B) {
 			got := median(took)
 			b.ReportMetric(float64(got.Microseconds())/1000, "median-ms")
 			b.ReportMetric(0, "ns/op")
-			if got > reportLimit {
-				b.Errorf("median of %d is %s, above %s", len(took), got, reportLimit)
-			}
-			took = took[:0]
+			var raw []time.Duration
 			for range 3 {
-				took = append(took, ask(b, pool, q.raw))
+				raw = append(raw, ask(b, pool, q.raw))
 			}
-			b.ReportMetric(float64(median(took).Microseconds())/1000, "raw-median-ms")
+			b.ReportMetric(float64(median(raw).Microseconds())/1000, "raw-median-ms")
+			if got > reportLimit {
+				b.Errorf("median of %d is %s, above %s; of raw samples %s", len(took), got, reportLimit, median(raw))
+			}
 		})
 	}
 }
