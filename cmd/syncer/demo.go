@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -19,53 +18,64 @@ import (
 )
 
 const (
-	demoDays    = 28
+	demoDays    = 90
 	maxDemoDays = 400
 	demoStep    = 6 * time.Hour // between two runs of the simulated time
-	demoTop     = 15            // images shown
 )
 
+// demoFlags are the flags of demo.
+type demoFlags struct {
+	days   int
+	keep   bool
+	listen string
+	file   string
+}
+
 func (a *app) demoCommand() *cobra.Command {
-	var days int
+	var f demoFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Sync some weeks of a simulated registry into a private database and show what comes of it",
-		Long: `Runs a simulated registry and a private PostgreSQL, lets the registry live through some weeks with releases, an outage, a counter
-reset and a glitch, syncs it every six simulated hours the way syncer sync does, and shows the result. Needs no credentials,
-no database and no network, and leaves nothing behind.`,
-		Example: "  syncer demo\n  syncer demo --days 60",
+		Short: "Sync some months of a simulated registry into a private database and show what comes of it",
+		Long: `Runs a simulated registry and a private PostgreSQL, lets the registry live through some months with releases, an outage, a counter
+reset and a glitch, syncs it every six simulated hours the way syncer sync does, and shows the reports. Needs no credentials,
+no database and no network, and leaves nothing behind but the HTML page it names.`,
+		Example: "  syncer demo\n  syncer demo --days 30 -o /tmp/demo.html\n  syncer demo --keep --listen 127.0.0.1:8080",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if days < 1 || days > maxDemoDays {
+			if f.days < 1 || f.days > maxDemoDays {
 				return usageError{fmt.Errorf("--days must be between 1 and %d", maxDemoDays)}
 			}
-			return a.demo(cmd.Context(), days)
+			return a.demo(cmd.Context(), f)
 		},
 	}
-	cmd.Flags().IntVar(&days, "days", demoDays, "simulated `DAYS`")
+	flags := cmd.Flags()
+	flags.IntVar(&f.days, "days", demoDays, "simulated `DAYS`")
+	flags.BoolVar(&f.keep, "keep", false, "leave database and page up until interrupted")
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:0", "with --keep: `ADDRESS` to show the page on; port 0 is any that is free")
+	flags.StringVarP(&f.file, "out", "o", "syncer-demo.html", "write the page to this `FILE`")
 	return cmd
 }
 
-func (a *app) demo(ctx context.Context, days int) error {
+func (a *app) demo(ctx context.Context, f demoFlags) error {
 	_, log, err := a.load(config.Input{})
 	if err != nil {
 		return err
 	}
 	quiet := log
 	if !log.Enabled(ctx, slog.LevelDebug) {
-		quiet = slog.New(slog.DiscardHandler) // a hundred runs would bury the result under their logs
+		quiet = slog.New(slog.DiscardHandler) // hundreds of runs would bury the result under their logs
 	}
 	return withServer(ctx, localpg.Options{Logger: quiet}, func(dsn string) error {
 		return withStore(ctx, dsn, quiet, true, func(s *store.Store) error {
-			start := a.now().UTC().Truncate(time.Hour).AddDate(0, 0, -days)
-			sim := fakeapi.NewSimulation(fakeapi.SimulationConfig{Seed: 1, Start: start, Days: days, Step: demoStep})
+			start := a.now().UTC().Truncate(time.Hour).AddDate(0, 0, -f.days)
+			sim := fakeapi.NewSimulation(fakeapi.SimulationConfig{Seed: 1, Start: start, Days: f.days, Step: demoStep})
 			bar := a.newProgress(ctx, "simulated runs", log)
-			err := demoRuns(ctx, s, sim, quiet, bar.show, days*int(24*time.Hour/demoStep)+1)
+			err := demoRuns(ctx, s, sim, quiet, bar.show, f.days*int(24*time.Hour/demoStep)+1)
 			bar.stop()
 			if err != nil {
 				return err
 			}
-			return a.demoReport(ctx, s, start, days)
+			return a.demoReports(ctx, s, demoResult{From: start, To: start.AddDate(0, 0, f.days)}, dsn, f)
 		})
 	})
 }
@@ -97,51 +107,4 @@ func demoRuns(ctx context.Context, s *store.Store, sim *fakeapi.Simulation, log 
 			return nil
 		}
 	}
-}
-
-// demoResult is what demo prints.
-type demoResult struct {
-	From time.Time   `json:"from"`
-	To   time.Time   `json:"to"`
-	Top  []topImage  `json:"top_images"`
-	Runs []statusRun `json:"runs"`
-}
-
-type topImage struct {
-	Rank      int64  `json:"rank"`
-	Source    string `json:"source"`
-	Repo      string `json:"repo"`
-	Image     string `json:"image"`
-	Pulls     int64  `json:"pulls"`
-	PullCount *int64 `json:"pull_count"`
-}
-
-func (a *app) demoReport(ctx context.Context, s *store.Store, start time.Time, days int) error {
-	result := demoResult{From: start, To: start.AddDate(0, 0, days), Top: []topImage{}}
-	top, err := s.Top(ctx, store.ReportFilter{From: result.From, To: result.To.Add(time.Second), Limit: demoTop})
-	if err != nil {
-		return err
-	}
-	for _, t := range top {
-		result.Top = append(result.Top, topImage{Rank: t.Rank, Source: t.Source, Repo: t.Repo, Image: t.Image, Pulls: t.Pulls, PullCount: t.PullCount})
-	}
-	runs, err := s.Runs(ctx, lastRuns)
-	if err != nil {
-		return err
-	}
-	if len(runs) == 0 || len(top) == 0 {
-		return errors.New("the demo left no pulls in its database")
-	}
-	result.Runs = newStatusResult(runs, nil, result.To, 0).Runs
-	return a.print(result, func(p *printer) {
-		p.line("Most pulled images from %s to %s:", result.From.Format(time.DateOnly), result.To.Format(time.DateOnly))
-		var rows [][]any
-		for _, t := range result.Top {
-			rows = append(rows, []any{t.Rank, t.Repo, t.Image, t.Pulls, t.PullCount})
-		}
-		p.table([]string{"RANK", "REPO", "IMAGE", "PULLS", "COUNTER"}, rows)
-		p.line("")
-		p.line("The last runs:")
-		p.runs(result.Runs)
-	})
 }

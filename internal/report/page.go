@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"html/template"
@@ -29,6 +30,7 @@ type Page struct {
 	Top      []TopImage
 	Movers   []store.MoverRow
 	MoveDays int
+	Unused   int // days without a pull that make an image stale
 	Stale    []store.StaleRow
 	StaleAll int // stale images there are; the page shows the first
 	Events   []store.EventRow
@@ -60,7 +62,7 @@ func Collect(ctx context.Context, src Source, q Query) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Page{Made: q.Now, Span: span(f), Zone: f.Zone, MoveDays: defaultMoves}
+	p := &Page{Made: q.Now, Span: span(f), Zone: f.Zone, MoveDays: defaultMoves, Unused: cmp.Or(q.Unused, defaultStale)}
 	for _, read := range []func(context.Context, Source, store.ReportFilter) error{
 		p.readDays, p.readTop, p.readMovers, p.readStale, p.readEvents, p.readRepos,
 	} {
@@ -108,7 +110,7 @@ func (p *Page) readMovers(ctx context.Context, src Source, f store.ReportFilter)
 }
 
 func (p *Page) readStale(ctx context.Context, src Source, f store.ReportFilter) (err error) {
-	p.Stale, err = src.Stale(ctx, defaultStale, f)
+	p.Stale, err = src.Stale(ctx, p.Unused, f)
 	p.StaleAll = len(p.Stale)
 	p.Stale = p.Stale[:min(len(p.Stale), pageStale)]
 	return err

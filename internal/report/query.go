@@ -30,6 +30,7 @@ type Query struct {
 	From, To            string // day (2006-01-02, To's included) or moment (RFC 3339)
 	Zone                string // IANA name; empty is UTC
 	Limit               int    // rows at most; 0: the report's own limit, below 0: all
+	Unused              int    // days without a pull that make an image stale on the page; 0: 90
 	Now                 time.Time
 }
 

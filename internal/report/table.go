@@ -57,7 +57,9 @@ func (t *Table) Write(w io.Writer, format string) error {
 	case FormatCSV:
 		return t.csv(w)
 	case FormatJSON:
-		return t.json(w)
+		encoder := json.NewEncoder(w)
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(t)
 	}
 	return fmt.Errorf("%w: format %q is none of table, csv and json", ErrQuery, format)
 }
@@ -158,8 +160,8 @@ func plainCell(value any) string {
 	}
 }
 
-// json writes one object; the keys of a row keep the order of the columns.
-func (t *Table) json(w io.Writer) error {
+// MarshalJSON makes one object; the keys of a row keep the order of the columns.
+func (t *Table) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `{"report":%q,"rows":[`, t.Name)
 	for i, row := range t.Rows {
@@ -169,16 +171,15 @@ func (t *Table) json(w io.Writer) error {
 		for j, value := range row {
 			text, err := json.Marshal(jsonValue(value))
 			if err != nil {
-				return err
+				return nil, fmt.Errorf("encode %s: %w", t.Columns[j].Key, err)
 			}
 			b.WriteByte("{,"[min(j, 1)])
 			fmt.Fprintf(&b, "%q:%s", t.Columns[j].Key, text)
 		}
 		b.WriteByte('}')
 	}
-	b.WriteString("]}\n")
-	_, err := b.WriteTo(w)
-	return err
+	b.WriteString("]}")
+	return b.Bytes(), nil
 }
 
 func jsonValue(value any) any {

@@ -114,8 +114,8 @@ func printable(text string) string {
 	}, text)
 }
 
-// sparkWidth is how many columns a sparkline takes at most.
-const sparkWidth = 30
+// sparkWidth is how many columns a sparkline takes at most: the last 30 days are part of 31.
+const sparkWidth = 31
 
 // spark draws days with one character each, or with one for some days together when they are more than fit. A day on which
 // nobody looked is a dot, not a low bar.
