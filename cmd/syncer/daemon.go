@@ -67,6 +67,9 @@ func (d *daemon) serve(ctx context.Context, listener net.Listener) error {
 // once does one run. What is wrong with it is in the log, the record and the metrics; the daemon goes on.
 func (d *daemon) once(ctx context.Context) {
 	err := d.app.measuredRun(ctx, d.metrics, func() error {
+		if err := d.store.CheckSchema(ctx); err != nil { // it may have been migrated while this program was running
+			return err
+		}
 		_, err := d.app.oneRun(ctx, d.store, d.cfg, d.lanes, d.metrics, syncFlags{}, d.log)
 		return err
 	})

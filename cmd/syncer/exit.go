@@ -42,6 +42,7 @@ func exitCode(ctx context.Context, err error) int {
 	var usage usageError
 	var faults config.SettingErrors
 	var outcome outcomeError
+	var check checkFailed
 	var signal stopped
 	switch {
 	case err == nil:
@@ -51,6 +52,8 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &usage), errors.As(err, &faults), errors.Is(err, syncer.ErrUnknownRepo), errors.Is(err, store.ErrDSN),
 		errors.Is(err, store.ErrNoRole):
 		return exitUsage
+	case errors.As(err, &check):
+		return check.code
 	case errors.As(err, &outcome):
 		return outcomeCode(outcome.outcome)
 	case errors.Is(err, syncer.ErrLocked):

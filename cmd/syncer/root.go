@@ -80,7 +80,7 @@ image's pull count. Settings come from flags, the environment, and a YAML file; 
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	a.flags.add(root)
-	root.AddCommand(a.syncCommand(), a.runCommand(), a.migrateCommand(), a.reportCommand(), a.statusCommand(), a.verifyCommand(), a.demoCommand(),
+	root.AddCommand(a.syncCommand(), a.runCommand(), a.checkCommand(), a.migrateCommand(), a.reportCommand(), a.statusCommand(), a.verifyCommand(), a.demoCommand(),
 		a.versionCommand(), completionCommand(), settingsTopic())
 	return root
 }

@@ -308,6 +308,8 @@ var masks = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z`), "YYYY-MM-DD hh:mm:ssZ"},
 	{regexp.MustCompile(`\b\d+(\.\d+)?(ms|µs|m?s)\b`), "TOOK"},
 	{regexp.MustCompile(`requests: \d+`), "requests: N"},
+	{regexp.MustCompile(`PostgreSQL \d\S*( \(.*?\))?`), "PostgreSQL VERSION"},
+	{regexp.MustCompile(`this program needs \d+`), "this program needs N"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "HOST"},
 	{regexp.MustCompile(`(?m)[ \t]+$`), ""},
 }

@@ -23,7 +23,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show the last runs, how fresh each repo is, and which repos fail",
 		Long: `Shows the last runs and every repo with the time of its last complete read, the oldest first. With --max-age it ends with 1
-when a repo was not read completely for longer than that, or when there is none.`,
+when a repo was not read completely for longer than that, or when there is none. Repos that were not tried for a week, while others of
+their source were, are not configured any more and do not count.`,
 		Example: "  syncer status\n  syncer status --max-age 3h --output json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -94,6 +95,7 @@ type statusRepo struct {
 	LastStatus         *string    `json:"last_status"`
 	LastError          *string    `json:"last_error,omitempty"`
 	Stale              bool       `json:"stale"`
+	Forgotten          bool       `json:"forgotten"` // not tried for a week while others of its source were: not configured any more
 }
 
 func newStatusResult(runs []store.RunRow, repos []store.RepoRow, now time.Time, maxAge time.Duration) statusResult {
@@ -105,18 +107,31 @@ func newStatusResult(runs []store.RunRow, repos []store.RepoRow, now time.Time, 
 			HistoryRows: r.HistoryRows, Error: r.Error,
 		})
 	}
+	newest := lastAttempts(repos)
 	for _, r := range repos {
-		stale := maxAge > 0 && (r.LastCompleteSyncAt == nil || now.Sub(*r.LastCompleteSyncAt) > maxAge)
+		forgotten := r.LastAttemptAt == nil || newest[r.Source].Sub(*r.LastAttemptAt) > store.ForgottenAfter
+		stale := maxAge > 0 && !forgotten && (r.LastCompleteSyncAt == nil || now.Sub(*r.LastCompleteSyncAt) > maxAge)
 		if stale {
 			result.Stale++
 		}
 		result.Repos = append(result.Repos, statusRepo{
 			Source: r.Source, ProjectID: r.ProjectID, Repo: r.Repo, Images: r.Images, PullCount: r.PullCount,
 			LastCompleteSyncAt: r.LastCompleteSyncAt, LastAttemptAt: r.LastAttemptAt, LastStatus: r.LastStatus, LastError: r.LastError,
-			Stale: stale,
+			Stale: stale, Forgotten: forgotten,
 		})
 	}
 	return result
+}
+
+// lastAttempts are the newest tries of any repo, by source.
+func lastAttempts(repos []store.RepoRow) map[string]time.Time {
+	newest := map[string]time.Time{}
+	for _, r := range repos {
+		if r.LastAttemptAt != nil && r.LastAttemptAt.After(newest[r.Source]) {
+			newest[r.Source] = *r.LastAttemptAt
+		}
+	}
+	return newest
 }
 
 func (r statusResult) tooOld(maxAge time.Duration) error {

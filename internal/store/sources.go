@@ -19,9 +19,9 @@ type SourceRow struct {
 	LastCompleteAt *time.Time // newest complete look at any of them
 }
 
-// forgottenAfter is how long before its source's last try a repo must have been tried to count as one that is read. Repos that are
+// ForgottenAfter is how long before its source's last try a repo must have been tried to count as one that is read. Repos that are
 // not configured any more would be behind for ever.
-const forgottenAfter = 7 * 24 * time.Hour
+const ForgottenAfter = 7 * 24 * time.Hour
 
 // Sources adds up the repos that are read of every source. Those without a complete look since the given moment are behind.
 func (s *Store) Sources(ctx context.Context, since time.Time) ([]SourceRow, error) {
@@ -43,7 +43,7 @@ FROM (
     WHERE gone_at IS NULL AND last_attempt_at IS NOT NULL
 ) r
 WHERE last_attempt_at >= source_attempt_at - $2::interval
-GROUP BY source ORDER BY source`, since, forgottenAfter)
+GROUP BY source ORDER BY source`, since, ForgottenAfter)
 }
 
 // Size is what the whole database takes on disk, in bytes.

@@ -1,0 +1,79 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"syncer/internal/pgtest"
+	"syncer/internal/store"
+)
+
+// as is a store that works with the rights of a role of its own, which has no right yet.
+func as(t *testing.T, dsn, role string, grants ...string) *store.Store {
+	t.Helper()
+	owner, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := owner.Exec(context.Background(), "DROP OWNED BY "+role+"; DROP ROLE "+role); err != nil {
+			t.Error(err)
+		}
+		owner.Close(context.Background())
+	})
+	if _, err := owner.Exec(t.Context(), strings.Join(append([]string{"CREATE ROLE " + role + " LOGIN PASSWORD 'x'"}, grants...), "; ")); err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(role, "x")
+	s, err := store.Open(t.Context(), u.String(), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestMissingPrivileges(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	missing := func(s *store.Store) []string {
+		t.Helper()
+		list, err := s.MissingPrivileges(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	if got := missing(w.s); len(got) > 0 {
+		t.Errorf("the owner lacks %v", got)
+	}
+	role := fmt.Sprint("check_", time.Now().UnixNano()) // roles are of the whole server
+	s := as(t, w.dsn, role, "GRANT USAGE ON SCHEMA syncer TO "+role, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA syncer TO "+role,
+		"REVOKE DELETE ON syncer.images FROM "+role)
+	want := []string{
+		"CREATE on schema syncer", "DELETE on table syncer.images", "ownership of table syncer.history",
+		"ownership of table syncer.image_days", "ownership of table syncer.repo_syncs",
+	}
+	if diff := cmp.Diff(want, missing(s)); diff != "" {
+		t.Errorf("missing (-want +got):\n%s", diff)
+	}
+	empty := pgtest.Empty(t)
+	other := role + "_empty"
+	if diff := cmp.Diff([]string{"CREATE on the database, for the first migration"}, missing(as(t, empty, other))); diff != "" {
+		t.Errorf("missing before the first migration (-want +got):\n%s", diff)
+	}
+	if version, err := s.ServerVersion(t.Context()); err != nil || !strings.ContainsAny(version, "123456789") {
+		t.Errorf("version %q, %v", version, err)
+	}
+}
