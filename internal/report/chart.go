@@ -111,10 +111,10 @@ func highest(days []store.DayRow) float64 {
 	return top
 }
 
-// niceCeiling is the first of 4, 8, 20, 40, 80 ... that is not below the value: quarters of it are whole and easily read.
+// niceCeiling is the first of 4, 8, 12, 16, 20, 24, 32, 40, 80 ... that is not below the value: its quarters are easily read.
 func niceCeiling(value float64) float64 {
 	for scale := 1.0; ; scale *= 10 {
-		for _, step := range []float64{4, 8, 20} {
+		for _, step := range []float64{4, 8, 12, 16, 20, 24, 32} {
 			if step*scale >= value {
 				return step * scale
 			}
