@@ -60,7 +60,7 @@ func writeWhole(file string, write func(io.Writer) error) (err error) {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it is gone when it was renamed
+	defer os.Remove(f.Name()) // in vain when it was renamed
 	err = write(f)
 	if modeErr := f.Chmod(0o644); err == nil {
 		err = modeErr

@@ -136,7 +136,7 @@ func drain(ctx context.Context, pool *pgxpool.Pool, sql string) error {
 	if err != nil {
 		return err
 	}
-	for rows.Next() { //nolint:revive // only their arrival counts
+	for rows.Next() {
 	}
 	return rows.Err()
 }

@@ -11,8 +11,6 @@ import (
 	"syncer/internal/store"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 // quarter is ten days of two images, the last of them today. Their second repo was not looked at for three days.
 func quarter(t *testing.T) (*world, time.Time) {
 	w := newWorld(t)
@@ -37,14 +35,14 @@ func TestReportReads(t *testing.T) {
 
 	top, err := w.s.Top(t.Context(), all)
 	compare(t, "top", err, []store.TopRow{
-		{Rank: 1, Source: "default", Repo: "one", Image: "busy", Pulls: 81, PullCount: ptr(int64(1081))},
-		{Rank: 2, Source: "default", Repo: "two", Image: "slow", Pulls: 9, PullCount: ptr(int64(99))},
+		{Rank: 1, Source: "default", Repo: "one", Image: "busy", Pulls: 81, PullCount: new(int64(1081))},
+		{Rank: 2, Source: "default", Repo: "two", Image: "slow", Pulls: 9, PullCount: new(int64(99))},
 	}, top)
 	two := all
 	two.Repo, two.Limit = "two", 1
 	top, err = w.s.Top(t.Context(), two)
 	compare(t, "top of a repo", err, []store.TopRow{
-		{Rank: 1, Source: "default", Repo: "two", Image: "slow", Pulls: 9, PullCount: ptr(int64(99))},
+		{Rank: 1, Source: "default", Repo: "two", Image: "slow", Pulls: 9, PullCount: new(int64(99))},
 	}, top)
 
 	stale, err := w.s.Stale(t.Context(), 7, all)
@@ -54,8 +52,8 @@ func TestReportReads(t *testing.T) {
 
 	coverage, err := w.s.Coverage(t.Context(), store.ReportFilter{From: all.From, To: today})
 	compare(t, "coverage", err, []store.CoverageRow{
-		{Source: "default", Repo: "two", Days: 10, DaysLookedAt: 7, DaysComplete: 7, LongestGap: 3, Looks: 7, LastStatus: ptr("ok")},
-		{Source: "default", Repo: "one", Days: 10, DaysLookedAt: 10, DaysComplete: 10, Looks: 10, LastStatus: ptr("ok")},
+		{Source: "default", Repo: "two", Days: 10, DaysLookedAt: 7, DaysComplete: 7, LongestGap: 3, Looks: 7, LastStatus: new("ok")},
+		{Source: "default", Repo: "one", Days: 10, DaysLookedAt: 10, DaysComplete: 10, Looks: 10, LastStatus: new("ok")},
 	}, coverage, ignore)
 }
 
@@ -69,8 +67,8 @@ func TestReportMovers(t *testing.T) {
 	w.lookAt(at(1), images("a", 150, "b", 4, "c", 300))
 	movers, err := w.s.Movers(t.Context(), 7, store.ReportFilter{})
 	compare(t, "movers", err, []store.MoverRow{
-		{Rank: 1, Source: "default", Repo: "ucloud", Image: "c", Pulls: 250, PullsBefore: 50, Change: 200, GrowthPercent: ptr(400.0)},
-		{Rank: 2, Source: "default", Repo: "ucloud", Image: "a", Pulls: 50, PullsBefore: 100, Change: -50, GrowthPercent: ptr(-50.0)},
+		{Rank: 1, Source: "default", Repo: "ucloud", Image: "c", Pulls: 250, PullsBefore: 50, Change: 200, GrowthPercent: new(400.0)},
+		{Rank: 2, Source: "default", Repo: "ucloud", Image: "a", Pulls: 50, PullsBefore: 100, Change: -50, GrowthPercent: new(-50.0)},
 		{Rank: 3, Source: "default", Repo: "ucloud", Image: "b", Pulls: 3, PullsBefore: 1, Change: 2},
 	}, movers, cmpopts.IgnoreFields(store.MoverRow{}, "DaysLookedAt", "DaysLookedAtBefore"))
 }
@@ -85,8 +83,8 @@ func TestReportDaysAddUpTheirParts(t *testing.T) {
 	}
 	// Looks at noon: half of each window lies on the day before. Repo two has no look for three days from here on.
 	want := []store.DayRow{
-		{Day: today.AddDate(0, 0, -6), Pulls: ptr(int64(4 + 4 + 1)), Flag: "estimated", Parts: 2, Gaps: 1},
-		{Day: today.AddDate(0, 0, -5), Pulls: ptr(int64(5 + 5 + 1)), Flag: "estimated", Parts: 2, Gaps: 1},
+		{Day: today.AddDate(0, 0, -6), Pulls: new(int64(4 + 4 + 1)), Flag: "estimated", Parts: 2, Gaps: 1},
+		{Day: today.AddDate(0, 0, -5), Pulls: new(int64(5 + 5 + 1)), Flag: "estimated", Parts: 2, Gaps: 1},
 	}
 	compare(t, "days", nil, want, days[:2])
 	if last := days[len(days)-1]; last.Flag != "partial" || !last.Day.Equal(today) || last.Pulls != nil {
@@ -112,9 +110,9 @@ func TestReportEvents(t *testing.T) {
 	w.look(registry.Complete, list)
 	events, err := w.s.Events(t.Context(), store.ReportFilter{From: start, To: w.now.Add(time.Hour)})
 	compare(t, "events", err, []store.EventRow{
-		{Image: ptr("a"), Event: "reset", OldValue: ptr("100"), NewValue: ptr("10")},
-		{Image: ptr("a"), Event: "tag_pushed", OldValue: ptr("v1"), NewValue: ptr("v2")},
-		{Image: ptr("c"), Event: "appeared", NewValue: ptr("v1")},
+		{Image: new("a"), Event: "reset", OldValue: new("100"), NewValue: new("10")},
+		{Image: new("a"), Event: "tag_pushed", OldValue: new("v1"), NewValue: new("v2")},
+		{Image: new("c"), Event: "appeared", NewValue: new("v1")},
 	}, events, cmpopts.IgnoreFields(store.EventRow{}, "At", "Source", "Repo"))
 }
 
