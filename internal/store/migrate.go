@@ -25,6 +25,10 @@ type Migrator struct {
 	provider *goose.Provider
 }
 
+// versionTable is where the goose command line looks too. It is named with its schema because "$user" comes first on the search
+// path: for a role called syncer another table would be meant once schema syncer is there.
+const versionTable = "public.goose_db_version"
+
 // Migration is one step of the schema.
 type Migration struct {
 	Version   int64
@@ -51,7 +55,8 @@ func NewMigrator(ctx context.Context, dsn string) (*Migrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, goose.WithSessionLocker(locker))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS,
+		goose.WithSessionLocker(locker), goose.WithTableName(versionTable))
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
 	}
@@ -116,7 +121,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	var have int64
 	err = s.pool.QueryRow(ctx, `
 -- name: SchemaVersion
-SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&have)
+SELECT COALESCE(MAX(version_id), 0) FROM `+versionTable+` WHERE is_applied`).Scan(&have)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == undefinedTable {
 		err = nil
