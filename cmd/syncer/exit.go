@@ -43,6 +43,7 @@ func exitCode(ctx context.Context, err error) int {
 	var faults config.SettingErrors
 	var outcome outcomeError
 	var check checkFailed
+	var archive archiveError
 	var signal stopped
 	switch {
 	case err == nil:
@@ -50,7 +51,7 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(context.Cause(ctx), &signal) && (errors.As(err, &signal) || errors.Is(err, context.Canceled)):
 		return exitSignal + int(signal.signal)
 	case errors.As(err, &usage), errors.As(err, &faults), errors.Is(err, syncer.ErrUnknownRepo), errors.Is(err, store.ErrDSN),
-		errors.Is(err, store.ErrNoRole):
+		errors.Is(err, store.ErrNoRole), errors.As(err, &archive):
 		return exitUsage
 	case errors.As(err, &check):
 		return check.code

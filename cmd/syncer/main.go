@@ -13,7 +13,7 @@ import (
 func main() {
 	ctx, stop := withSignals(context.Background())
 	code := run(ctx, os.Args[1:], system{
-		out: os.Stdout, err: os.Stderr, errIsTerminal: term.IsTerminal(int(os.Stderr.Fd())),
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, errIsTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		lookup: os.LookupEnv, now: time.Now,
 	})
 	stop()

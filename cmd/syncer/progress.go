@@ -30,6 +30,7 @@ func (a *app) newProgress(ctx context.Context, what string, log *slog.Logger) pr
 // newProgressLog tells how far the work is every progressInterval, also when it stands still.
 func newProgressLog(ctx context.Context, what string, log *slog.Logger) progress {
 	var done, total atomic.Int64
+	began := time.Now()
 	ctx, cancel := context.WithCancel(ctx)
 	var ticking sync.WaitGroup
 	ticking.Go(func() {
@@ -40,7 +41,11 @@ func newProgressLog(ctx context.Context, what string, log *slog.Logger) progress
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				log.InfoContext(ctx, what, "done", done.Load(), "total", total.Load())
+				attrs := []any{"done", done.Load(), "total", total.Load()}
+				if left := timeLeft(time.Since(began), done.Load(), total.Load()); left > 0 {
+					attrs = append(attrs, "left", left)
+				}
+				log.InfoContext(ctx, what, attrs...)
 			}
 		}
 	})
@@ -54,6 +59,14 @@ func newProgressLog(ctx context.Context, what string, log *slog.Logger) progress
 			ticking.Wait()
 		},
 	}
+}
+
+// timeLeft is how long the rest takes when it goes on like before; 0 when that cannot be said.
+func timeLeft(passed time.Duration, done, total int64) time.Duration {
+	if done <= 0 || total <= done {
+		return 0
+	}
+	return time.Duration(float64(passed) / float64(done) * float64(total-done)).Round(time.Second)
 }
 
 func newBar(w io.Writer, what string) progress {

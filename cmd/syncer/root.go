@@ -13,6 +13,7 @@ import (
 
 // system is what the process has and commands are handed: nothing below main reaches for it itself.
 type system struct {
+	in            io.Reader
 	out, err      io.Writer
 	errIsTerminal bool
 	lookup        func(variable string) (string, bool)
@@ -80,7 +81,7 @@ image's pull count. Settings come from flags, the environment, and a YAML file; 
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	a.flags.add(root)
-	root.AddCommand(a.syncCommand(), a.runCommand(), a.checkCommand(), a.migrateCommand(), a.reportCommand(), a.statusCommand(), a.verifyCommand(), a.demoCommand(),
+	root.AddCommand(a.syncCommand(), a.runCommand(), a.checkCommand(), a.backfillCommand(), a.exportCommand(), a.migrateCommand(), a.reportCommand(), a.statusCommand(), a.verifyCommand(), a.demoCommand(),
 		a.versionCommand(), completionCommand(), settingsTopic())
 	return root
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -32,7 +33,7 @@ type Imported struct {
 	ImagesNew    int64
 	ImagesMoved  int64 // known images of which anything was written
 	RowsAdded    int64 // rows of the history
-	RowsChanged  int64
+	RowsChanged  int64 // whatever is only kept for later imports aside
 	RowsRemoved  int64
 }
 
@@ -55,17 +56,23 @@ func (s *Store) Import(ctx context.Context, observations iter.Seq2[registry.Obse
 					return err
 				}
 				if opt.DryRun {
-					return writeTx.Rollback(ctx)
+					return errDryRun
 				}
 				return nil
 			})
 		})
 	})
-	if err != nil && im.refused != nil {
+	switch {
+	case errors.Is(err, errDryRun):
+		return im.sum, nil
+	case err != nil && im.refused != nil:
 		return im.sum, im.refused
 	}
 	return im.sum, databaseError("import", err)
 }
+
+// errDryRun takes back what a dry run staged.
+var errDryRun = errors.New("dry run")
 
 // beginImport begins a transaction whose few statements sort and join a lot. Its temporary tables are the import's own, so what
 // they cost is best known by counting them, not by waiting for autovacuum.

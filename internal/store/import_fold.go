@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"math"
 
@@ -210,7 +211,11 @@ func (m *merger) closeRow() {
 		m.out.addRow(m.image.ID, &m.row)
 		return
 	}
-	if !m.old[0].same(&m.row) {
+	switch old := &m.old[0]; {
+	case !old.same(&m.row):
+		m.im.sum.RowsChanged++
+		m.out.changeRow(m.image.ID, &m.row)
+	case (old.packed == nil) != (m.row.packed == nil) || !bytes.Equal(old.packed, m.row.packed):
 		m.out.changeRow(m.image.ID, &m.row)
 	}
 	m.old = m.old[1:]

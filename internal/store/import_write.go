@@ -53,7 +53,6 @@ func (w *importWriter) addRow(id int64, r *mergedRow) {
 }
 
 func (w *importWriter) changeRow(id int64, r *mergedRow) {
-	w.im.sum.RowsChanged++
 	h := historyRow{image: id, observedAt: momentTime(r.at), since: momentPtr(r.since), count: r.count, generation: r.generation, kind: r.kind}
 	if r.counted {
 		n := r.pulls

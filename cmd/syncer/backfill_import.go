@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"strings"
+	"time"
+
+	"syncer/internal/archive"
+	"syncer/internal/config"
+	"syncer/internal/registry"
+	"syncer/internal/store"
+)
+
+const (
+	// maxBadLines is how many bad lines are told one by one.
+	maxBadLines = 20
+	// registryZone is that of times without one, of sources that are not configured: the vendor's platform runs on China's clock.
+	registryZone = 8 * 60 * 60
+)
+
+// archiveError is an archive that cannot be imported as it is.
+type archiveError struct{ err error }
+
+func (e archiveError) Error() string { return e.err.Error() }
+func (e archiveError) Unwrap() error { return e.err }
+
+// importResult is what backfill --from prints.
+type importResult struct {
+	DryRun       bool  `json:"dry_run"`
+	RunID        int64 `json:"run_id,omitempty"`
+	Observations int64 `json:"observations"`
+	BadLines     int64 `json:"bad_lines"` // left out
+	TooOld       int64 `json:"too_old"`   // of history that is not kept any more
+	Conflicts    int64 `json:"conflicts"` // displaced by a higher count of the same moment
+	Repos        int64 `json:"repos"`
+	Images       int64 `json:"images"`
+	ImagesNew    int64 `json:"images_new"`
+	ImagesMoved  int64 `json:"images_changed"`
+	RowsAdded    int64 `json:"history_rows_added"`
+	RowsChanged  int64 `json:"history_rows_changed"`
+	RowsRemoved  int64 `json:"history_rows_removed"`
+}
+
+func (a *app) importArchive(ctx context.Context, f backfillFlags) error {
+	cfg, log, err := a.load(config.Input{Need: config.NeedDatabase})
+	if err != nil {
+		return err
+	}
+	_, local := cfg.LocalDir()
+	return withDSN(ctx, cfg, log, func(dsn string) error {
+		return withStore(ctx, dsn, log, (f.migrate || local) && !f.dryRun, func(s *store.Store) error {
+			job := &importJob{app: a, flags: f, zone: zoneOf(cfg, f.source), log: log}
+			result, err := job.run(ctx, s)
+			if err != nil {
+				return err
+			}
+			return a.print(result, result.text)
+		})
+	})
+}
+
+// zoneOf is the zone in which a source writes times without one.
+func zoneOf(cfg config.Config, source string) *time.Location {
+	for _, s := range cfg.Sources {
+		if s.Name == source {
+			return s.TimeZone.Location()
+		}
+	}
+	return time.FixedZone("", registryZone)
+}
+
+// importJob is one import.
+type importJob struct {
+	app   *app
+	flags backfillFlags
+	zone  *time.Location
+	log   *slog.Logger
+	bad   int64
+	told  []string // the first bad lines
+}
+
+// run imports, under the record of a run unless nothing is to be written.
+func (j *importJob) run(ctx context.Context, s *store.Store) (importResult, error) {
+	if j.flags.dryRun {
+		return j.into(ctx, s)
+	}
+	run, err := s.BeginRun(ctx, store.NewRun{Kind: registry.RunImport, Shard: "0/1", Version: version(), StartedAt: j.app.now()})
+	if err != nil {
+		return importResult{}, err
+	}
+	defer run.Close()
+	result, err := j.into(ctx, s)
+	result.RunID = run.ID()
+	sum := registry.RunSummary{
+		Status: registry.RunOK, FinishedAt: j.app.now(), OK: int(result.Repos), Seen: result.Images, New: result.ImagesNew,
+		Changed: result.ImagesMoved, HistoryRows: result.RowsAdded,
+	}
+	switch {
+	case ctx.Err() != nil && err != nil:
+		sum = registry.RunSummary{Status: registry.RunAborted, FinishedAt: j.app.now(), Error: context.Cause(ctx).Error()}
+	case err != nil:
+		sum = registry.RunSummary{Status: registry.RunFailed, FinishedAt: j.app.now(), Error: err.Error()}
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if finishErr := run.Finish(closing, sum); err == nil {
+		err = finishErr
+	}
+	return result, err
+}
+
+func (j *importJob) into(ctx context.Context, s *store.Store) (importResult, error) {
+	bar := j.app.newProgress(ctx, "importing observations", j.log)
+	sum, err := s.Import(ctx, j.observations(ctx), store.ImportOptions{
+		ParseTime: archive.ParseTime(j.zone), DryRun: j.flags.dryRun, Progress: bar.show,
+	})
+	bar.stop()
+	if ctx.Err() != nil && err != nil {
+		err = fmt.Errorf("import interrupted: %w", context.Cause(ctx))
+	}
+	return importResult{
+		DryRun: j.flags.dryRun, Observations: sum.Observations, BadLines: j.bad, TooOld: sum.TooOld, Conflicts: sum.Conflicts,
+		Repos: sum.Repos, Images: sum.Images, ImagesNew: sum.ImagesNew, ImagesMoved: sum.ImagesMoved,
+		RowsAdded: sum.RowsAdded, RowsChanged: sum.RowsChanged, RowsRemoved: sum.RowsRemoved,
+	}, err
+}
+
+// observations are those of the archive. After a bad line that is not to be skipped, the rest is read only for more of them.
+func (j *importJob) observations(ctx context.Context) iter.Seq2[registry.Observation, error] {
+	opt := archive.Options{Source: j.flags.source, Image: j.flags.image, Zone: j.zone, Now: j.app.now(), Stdin: j.app.in}
+	if len(j.flags.repos) > 0 {
+		opt.Repo = j.flags.repos[0]
+	}
+	return func(yield func(registry.Observation, error) bool) {
+		for o, err := range archive.Read(j.flags.from, opt) {
+			var bad *archive.BadLine
+			switch {
+			case errors.As(err, &bad):
+				if !j.take(ctx, bad) {
+					yield(o, j.refusal())
+					return
+				}
+			case err != nil:
+				yield(o, archiveError{err})
+				return
+			case j.bad > 0 && !j.flags.skipBad:
+				if ctx.Err() != nil {
+					yield(o, ctx.Err())
+					return
+				}
+			case !yield(o, nil):
+				return
+			}
+		}
+		if j.bad > 0 && !j.flags.skipBad {
+			yield(registry.Observation{}, j.refusal())
+		}
+	}
+}
+
+// take notes a bad line; false when enough were told.
+func (j *importJob) take(ctx context.Context, bad *archive.BadLine) bool {
+	j.bad++
+	if len(j.told) < maxBadLines {
+		j.told = append(j.told, bad.Error())
+		if j.flags.skipBad {
+			j.log.WarnContext(ctx, "line left out", "file", bad.File, "line", bad.Line, "reason", bad.Reason)
+		}
+	}
+	return j.flags.skipBad || j.bad < maxBadLines
+}
+
+func (j *importJob) refusal() error {
+	return archiveError{fmt.Errorf("%s\nnothing was imported; mend these lines, or leave them out with --skip-bad", strings.Join(j.told, "\n"))}
+}
+
+func (r *importResult) text(p *printer) {
+	name := fmt.Sprintf("run %d", r.RunID)
+	if r.DryRun {
+		name = "dry run (nothing was written)"
+	}
+	p.line("%s: %d observations of %d images in %d repos; %d lines left out", name, r.Observations, r.Images, r.Repos, r.BadLines)
+	p.line("images: %d new, %d changed", r.ImagesNew, r.ImagesMoved)
+	p.line("history: %d rows added, %d changed, %d removed", r.RowsAdded, r.RowsChanged, r.RowsRemoved)
+	if r.Conflicts > 0 {
+		p.line("%d observations contradict another of the same image and moment; the higher count was taken", r.Conflicts)
+	}
+	if r.TooOld > 0 {
+		p.line("%d observations are older than the history that is kept and were left out", r.TooOld)
+	}
+}
