@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"syncer/internal/registry"
@@ -98,9 +99,8 @@ func (s *Source) attempt(ctx context.Context, r request) (page, int, generation,
 	if err != nil {
 		return page{}, epoch, cred, &failure{}
 	}
-	defer s.pace.leave()
 	begun := s.opts.Now()
-	p, f := s.exchange(ctx, r, cred.Credentials)
+	p, f := s.exchange(ctx, r, cred.Credentials, s.pace.leave)
 	outcome := classOK
 	if f != nil {
 		outcome = f.class
@@ -113,8 +113,11 @@ func (s *Source) attempt(ctx context.Context, r request) (page, int, generation,
 	return p, epoch, cred, f
 }
 
-// exchange sends one request and reads the answer to it.
-func (s *Source) exchange(ctx context.Context, r request, cred Credentials) (page, *failure) {
+// exchange sends one request and reads the answer to it. It calls leave as soon as nothing is on the wire any more: while an
+// answer is decoded, another request takes its place.
+func (s *Source) exchange(ctx context.Context, r request, cred Credentials, leave func()) (page, *failure) {
+	leave = sync.OnceFunc(leave)
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, s.opts.RequestTimeout) // the body's time counts too: a trickle ends
 	defer cancel()
 	req, secrets, err := s.build(ctx, r, cred)
@@ -134,6 +137,7 @@ func (s *Source) exchange(ctx context.Context, r request, cred Credentials) (pag
 		retryAfter: retryAfter(resp.Header),
 	}
 	body, err := readBody(resp.Body)
+	leave()
 	if err != nil {
 		f.class, f.detail = classRetry, redact(networkDetail(err, s.opts.RequestTimeout), secrets)
 		if errors.Is(err, errTooLarge) {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
-	"testing"
 	"time"
 
 	"syncer/internal/registry"
@@ -24,7 +22,7 @@ const (
 )
 
 func (o order) String() string {
-	return [...]string{"newest first", "by name", "oldest first", "by pulls", "any order"}[o]
+	return [...]string{"newest-first", "by-name", "oldest-first", "by-pulls", "any-order"}[o]
 }
 
 // churn says how often what happens to a list, in events per request.
@@ -40,6 +38,10 @@ const (
 	clocksHalf         // changes bear the time, new images an old one
 )
 
+func (k clocks) String() string {
+	return [...]string{"true-times", "no-times", "stale-times", "half-times"}[k]
+}
+
 // sim is a list that changes between requests. It is a pager.
 type sim struct {
 	rng    *rand.Rand
@@ -48,6 +50,7 @@ type sim struct {
 	size   int  // rows a page
 	mixed  bool // pages are read eight at a time, in any order
 	clocks clocks
+	happen func() // in place of churn, if set
 
 	list     []int32
 	next     int32 // the next new image
@@ -99,7 +102,11 @@ func (s *sim) pages(_ context.Context, offsets []int, take func(int, page)) erro
 func (s *sim) answer(offset int) page {
 	s.requests++
 	s.clock++
-	s.live()
+	if s.happen != nil {
+		s.happen()
+	} else {
+		s.live()
+	}
 	p := page{total: int64(len(s.list))}
 	for _, n := range s.list[min(offset, len(s.list)):min(offset+s.size, len(s.list))] {
 		image := registry.Image{Name: labels[n], Counted: true}
@@ -123,8 +130,8 @@ func (s *sim) stamp(at int, truly bool) time.Time {
 // live lets happen what happens between two requests, in any order.
 func (s *sim) live() {
 	var events []func()
-	for rate, event := range map[*float64]func(){&s.churn.push: s.push, &s.churn.insert: s.insert, &s.churn.remove: s.remove} {
-		for n := *rate; n > 0; n-- {
+	for i, event := range []func(){s.push, s.insert, s.remove} {
+		for n := []float64{s.churn.push, s.churn.insert, s.churn.remove}[i]; n > 0; n-- {
 			if s.rng.Float64() < n {
 				events = append(events, event)
 			}
@@ -213,78 +220,4 @@ func (s *sim) plain() (images []registry.Image, counted bool) {
 		images = append(images, registry.Image{Name: name})
 	}
 	return images, steady && rows == len(seen) && int64(rows) == total
-}
-
-// tally adds up many simulated reads of one kind.
-type tally struct {
-	reads, complete int
-	lost            int // reads called complete that lack an image which was there all the time
-	unionLost       int // reads not called complete that lack one
-	requests        int
-	plainReads      int
-	plainLost       int
-	countLost       int // plain reads that pass every check by counting and lack one
-	plainRequests   int
-	walks           int
-}
-
-func simulate(t *tally, rng *rand.Rand, o order, c churn, images, size int, mixed bool, k clocks) {
-	s := newSim(rng, o, c, images, size, mixed)
-	s.clocks = k
-	v, err := read(context.Background(), s, &habits{})
-	if err != nil {
-		panic(err)
-	}
-	t.reads++
-	t.requests += s.requests
-	t.walks += v.walks
-	lost := s.lost(v.began, v.images)
-	if v.evidence == registry.Complete {
-		t.complete++
-		if lost > 0 {
-			t.lost++
-		}
-	} else if lost > 0 {
-		t.unionLost++
-	}
-
-	s = newSim(rng, o, c, images, size, false)
-	all, counted := s.plain()
-	t.plainReads++
-	t.plainRequests += s.requests
-	if s.lost(simEpoch.Add(time.Second), all) > 0 {
-		t.plainLost++
-		if counted {
-			t.countLost++
-		}
-	}
-}
-
-// BenchmarkDrift prints how many reads of a moving list lack an image that was there all the time. -benchtime=1000000x makes a
-// million walks of each line.
-func BenchmarkDrift(b *testing.B) {
-	low, high := churn{0.02, 0.01, 0.01}, churn{0.6, 0.3, 0.3}
-	for _, o := range []order{newestFirst, byName, oldestFirst, byPulls, anyOrder} {
-		for rate, c := range map[string]churn{"low": low, "high": high} {
-			for i := range 8 {
-				mixed, k := i%2 == 1, clocks(i/2)
-				name := fmt.Sprintf("%s/%s/mixed=%v/%v", strings.ReplaceAll(o.String(), " ", "-"), rate, mixed, k)
-				b.Run(name, func(b *testing.B) {
-					var t tally
-					rng := rand.New(rand.NewPCG(1, uint64(o)))
-					for b.Loop() {
-						simulate(&t, rng, o, c, 20+rng.IntN(60), 10, mixed, k)
-					}
-					million := func(n, of int) float64 { return float64(n) / float64(max(1, of)) * 1e6 }
-					b.ReportMetric(million(t.plainLost, t.plainReads), "plain-lost/M")
-					b.ReportMetric(million(t.countLost, t.plainReads), "counted-lost/M")
-					b.ReportMetric(million(t.lost, t.complete), "lost/M")
-					b.ReportMetric(float64(t.lost), "lost")
-					b.ReportMetric(million(t.unionLost, t.reads-t.complete), "union-lost/M")
-					b.ReportMetric(float64(t.complete)/float64(t.reads), "complete")
-					b.ReportMetric(float64(t.requests)/float64(t.plainRequests), "requests/plain")
-				})
-			}
-		}
-	}
 }

@@ -41,7 +41,7 @@ func (l *lister) pages(ctx context.Context, offsets []int, take func(int, page))
 		return l.first(ctx, take)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(l.source.opts.Concurrency)
+	g.SetLimit(2 * l.source.opts.Concurrency) // one half is on the wire, the other decodes and stands ready
 	for _, offset := range offsets {
 		g.Go(func() error {
 			if ctx.Err() != nil {

@@ -11,14 +11,16 @@ import (
 
 const (
 	// throttledFrom is the rate, in requests a second, that a source without a limit is held to when it first throttles.
-	throttledFrom = 50
+	throttledFrom = 200
 	// slowest is the lowest rate that throttling leads to.
 	slowest = 0.2
-	// regain is the part by which each success raises a slowed rate: 35 successes make up for one throttled answer, so a registry
+	// slowdown is what a throttled answer leaves of the rate.
+	slowdown = 0.7
+	// regain is the part by which each success raises a slowed rate: 18 successes make up for one throttled answer, so a registry
 	// that throttles by its own load and not by our rate does not hold us down.
 	regain = 0.02
 	// freeAgain is the rate at which a source without a limit counts as recovered.
-	freeAgain = 500
+	freeAgain = 1000
 )
 
 // pace bounds what a source sends, all its repos together: requests in flight, requests a second, and pauses that the
@@ -80,7 +82,7 @@ func (p *pace) enter(ctx context.Context) (epoch int, err error) {
 
 func (p *pace) leave() { <-p.slots }
 
-// throttled slows every worker down: half the rate, and no request at all for the time the registry asked for. Answers to
+// throttled slows every worker down: a lower rate, and no request at all for the time the registry asked for. Answers to
 // requests that were under way when the last slow-down happened do not count again.
 func (p *pace) throttled(epoch int, pause time.Duration) {
 	p.mu.Lock()
@@ -88,10 +90,10 @@ func (p *pace) throttled(epoch int, pause time.Duration) {
 	if epoch == p.epoch {
 		p.epoch++
 		now := p.limiter.Limit()
-		if now == rate.Inf {
-			now = 2 * throttledFrom
+		if now *= slowdown; p.limiter.Limit() == rate.Inf {
+			now = throttledFrom
 		}
-		p.limiter.SetLimit(max(slowest, now/2))
+		p.limiter.SetLimit(max(slowest, now))
 	}
 	if pause <= 0 {
 		return

@@ -166,16 +166,16 @@ func TestThrottleSlowsAndRecovers(t *testing.T) {
 // TestThrottledTogether lets eight requests in flight be throttled at once: that is one sign of a rate too high, not eight.
 func TestThrottledTogether(t *testing.T) {
 	t.Parallel()
-	p := newPace(8, 64)
+	p := newPace(8, 100)
 	for range 8 {
 		p.throttled(0, 0)
 	}
-	if got := p.limiter.Limit(); got != 32 {
-		t.Errorf("rate %v, want 32", got)
+	if got := p.limiter.Limit(); got != 70 {
+		t.Errorf("rate %v, want 70", got)
 	}
 	p.throttled(1, 0)
-	if got := p.limiter.Limit(); got != 16 {
-		t.Errorf("rate %v, want 16", got)
+	if got := p.limiter.Limit(); got != 49 {
+		t.Errorf("rate %v, want 49", got)
 	}
 	free := newPace(1, 0)
 	free.throttled(0, 0)

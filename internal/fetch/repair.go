@@ -133,6 +133,9 @@ func (w *walk) live() bool {
 
 // sideBySide tells whether two rows stand side by side in both pages.
 func sideBySide(a, b []int32) bool {
+	if n := len(a); n >= seam && len(b) >= seam && slices.Equal(a[n-seam:], b[:seam]) && a[n-1] != nameless && a[n-2] != nameless {
+		return true // as pages of a list at rest do
+	}
 	next := make(map[int32]int32, len(a))
 	for i := 1; i < len(a); i++ {
 		next[a[i-1]] = a[i]

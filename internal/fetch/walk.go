@@ -10,9 +10,10 @@ import (
 const (
 	// seam is how many rows each page shares with the one before it. One row would not tell a shift by one from a swap.
 	seam = 2
-	// firstBatch is how many pages are asked for at once before the registry has shown that its TotalCount can be believed; each further
-	// batch is as large as all before it, so a lie costs no more than the truth.
-	firstBatch = 8
+	// firstBatch is how many pages are asked for at once before the registry has shown that its TotalCount can be believed. Each
+	// further batch is so many times as large, so the price of a lie is bounded by what there is.
+	firstBatch  = 8
+	batchGrowth = 4
 	// sparePages is what a walk may read beyond a multiple of the pages its rows need.
 	sparePages = 64
 	// maxRows ends a walk of a list that never ends, at five times the size an account is planned for.
@@ -190,7 +191,7 @@ func (w *walk) next() []int {
 	for at := max(0, reach-lap); int64(at+lap) < w.length() && len(offsets) < w.batch; at += w.widest - lap {
 		offsets = append(offsets, at)
 	}
-	w.batch *= 2
+	w.batch *= batchGrowth
 	return offsets
 }
 

@@ -1,0 +1,288 @@
+package fetch
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"syncer/internal/registry"
+)
+
+// TestWalkLosesNothing lets anything happen between requests. Whatever a read calls complete holds every image that was there
+// from the beginning of its last walk to its end: in lists that keep an order however little their rows tell, and in lists that keep none when rows tell when
+// they were made.
+func TestWalkLosesNothing(t *testing.T) {
+	t.Parallel()
+	complete := 0
+	rapid.Check(t, func(t *rapid.T) {
+		o := order(rapid.IntRange(int(newestFirst), int(anyOrder)).Draw(t, "order"))
+		k := clocksTrue
+		if o <= oldestFirst {
+			k = clocks(rapid.IntRange(int(clocksTrue), int(clocksHalf)).Draw(t, "clocks"))
+		}
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		s := newSim(rng, o, churn{}, rapid.IntRange(0, 40).Draw(t, "images"), rapid.IntRange(3, 12).Draw(t, "page"), rapid.Bool().Draw(t, "mixed"))
+		s.clocks = k
+		s.happen = func() {
+			for _, event := range rapid.SliceOfN(rapid.IntRange(0, 9), 0, 4).Draw(t, "events") {
+				switch event {
+				case 0, 1, 2:
+					s.push()
+				case 3:
+					s.insert()
+				case 4:
+					s.remove()
+				}
+			}
+		}
+		v, err := read(context.Background(), s, &habits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.evidence == registry.Complete {
+			complete++
+			if lost := s.lost(v.began, v.images); lost > 0 {
+				t.Fatalf("%d images lost in a list kept %v", lost, o)
+			}
+		}
+		if unique(v.images) != len(v.images) {
+			t.Fatal("a name stands twice")
+		}
+		if s.requests > 3*(sparePages+4*60) {
+			t.Fatalf("%d requests", s.requests)
+		}
+	})
+	if complete == 0 {
+		t.Error("no read was complete: nothing was tested")
+	}
+}
+
+func unique(images []registry.Image) int {
+	seen := map[string]bool{}
+	for _, image := range images {
+		seen[image.Name] = true
+	}
+	return len(seen)
+}
+
+// TestCleanWalkOfAMovedList shows the one move that seams and counts cannot see: an image is taken away, one is put in its place, and a
+// third moves from the part not read yet to the part already read. Only the new image's time gives it away.
+func TestCleanWalkOfAMovedList(t *testing.T) {
+	t.Parallel()
+	for k, want := range map[clocks]int{clocksTrue: 0, clocksMute: 1} {
+		s := newSim(rand.New(rand.NewPCG(1, 1)), anyOrder, churn{}, 8, 6, false) // pages 0-5 and 4-7
+		s.clocks = k
+		s.happen = func() {
+			if s.requests == 2 { // 0 goes, 8 takes the place of 7, and 7 stands where 0 was
+				s.list = []int32{7, 1, 2, 3, 4, 5, 6, 8}
+				s.dead[0], s.born[8], s.next = s.clock, s.clock, 9
+			}
+		}
+		v, err := read(t.Context(), s, &habits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lost := s.lost(v.began, v.images); lost != want || v.evidence != registry.Complete {
+			t.Errorf("clocks %d: %d lost, evidence %v after %d walks", k, lost, v.evidence, v.walks)
+		}
+	}
+}
+
+// TestBusyList reads a list of 50,000 images that moves every few requests. It has to end after about one walk, with what it
+// proves.
+func TestBusyList(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		churn churn
+		order order
+		want  registry.Evidence
+	}{
+		{churn{0.3, 0, 0}, newestFirst, registry.Complete},
+		{churn{0.3, 0.05, 0}, newestFirst, registry.Complete},
+		{churn{0.3, 0.05, 0.03}, newestFirst, registry.Drifting},
+		{churn{0.3, 0.05, 0}, byName, registry.Complete},
+		{churn{0.3, 0.05, 0.05}, byName, registry.Drifting},
+	} {
+		for _, mixed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v %s mixed=%v", test.churn, test.order, mixed), func(t *testing.T) {
+				t.Parallel()
+				s := newSim(rand.New(rand.NewPCG(1, 1)), test.order, test.churn, 50_000, 100, mixed)
+				v, err := read(t.Context(), s, &habits{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				lost := s.lost(v.began, v.images)
+				t.Logf("%d requests, %d walks, %d seams broken, %d duplicates, evidence %v, %d lost", s.requests, v.walks, v.broken, v.duplicates, v.evidence, lost)
+				if v.evidence != test.want || lost > 0 || s.requests > 511*13/10 || v.pages != s.requests {
+					t.Errorf("%d requests, %d pages, evidence %v, %d lost", s.requests, v.pages, v.evidence, lost)
+				}
+			})
+		}
+	}
+}
+
+// TestRejectedRowsKeepTheirPlace reads a list at rest with rows that cannot be used. They must not make it look as if it moved.
+func TestRejectedRowsKeepTheirPlace(t *testing.T) {
+	t.Parallel()
+	for name, key := range map[string]string{"with a key": "\x00bad", "nameless": ""} {
+		list := make([]row, 25)
+		for i := range list {
+			list[i] = row{key: labels[i], image: registry.Image{Name: labels[i], Counted: true}}
+		}
+		list[5], list[9] = row{key: key}, row{key: key + labels[1]}
+		if key == "" {
+			list[9].key = ""
+		}
+		v, err := read(t.Context(), fixed{list, 10}, &habits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.evidence != registry.Complete || v.walks != 1 || len(v.images) != 23 {
+			t.Errorf("%s: evidence %v after %d walks, %d images", name, v.evidence, v.walks, len(v.images))
+		}
+	}
+}
+
+// fixed is a list at rest.
+type fixed struct {
+	list []row
+	size int
+}
+
+func (f fixed) limit() int     { return f.size }
+func (f fixed) now() time.Time { return simEpoch }
+func (f fixed) pages(_ context.Context, offsets []int, take func(int, page)) error {
+	for _, offset := range offsets {
+		take(offset, page{total: int64(len(f.list)), rows: f.list[min(offset, len(f.list)):min(offset+f.size, len(f.list))]})
+	}
+	return nil
+}
+
+// TestHabits counts the requests for many small repos of one source: what is behind a short page is looked at only until
+// the server has shown that it can be believed.
+func TestHabits(t *testing.T) {
+	t.Parallel()
+	h := &habits{}
+	requests := 0
+	for i := range 100 {
+		s := newSim(rand.New(rand.NewPCG(1, 1)), byName, churn{}, 1+i%9, 100, false)
+		v, err := read(t.Context(), s, h)
+		if err != nil || v.evidence != registry.Complete || len(v.images) != 1+i%9 {
+			t.Fatalf("%d images, evidence %v: %v", len(v.images), v.evidence, err)
+		}
+		requests += s.requests
+	}
+	if requests > 100+9 {
+		t.Errorf("%d requests for 100 small repos", requests)
+	}
+	cut := newSim(rand.New(rand.NewPCG(1, 1)), byName, churn{}, 50, 20, false)
+	v, err := read(t.Context(), lying{cut}, h) // asked for 100, gives 20 and says that these are all
+	if err != nil || len(v.images) != 50 {
+		t.Errorf("%d images of 50: %v", len(v.images), err)
+	}
+}
+
+// lying is a list that gives fewer rows than it is asked for and the number of those as its total.
+type lying struct{ *sim }
+
+func (l lying) limit() int { return 100 }
+func (l lying) pages(ctx context.Context, offsets []int, take func(int, page)) error {
+	return l.sim.pages(ctx, offsets, func(offset int, p page) {
+		p.total = int64(len(p.rows))
+		take(offset, p)
+	})
+}
+
+// FuzzWalk reads from a server whose every answer comes from the fuzzer.
+func FuzzWalk(f *testing.F) {
+	f.Add([]byte{})
+	f.Add([]byte{3, 3, 0, 1, 2, 3, 3, 1, 2, 3})
+	f.Add(slices.Repeat([]byte{4, 255, 1, 2, 3, 4}, 40))
+	f.Add(slices.Repeat([]byte{1, 0, 7}, 100))
+	f.Add([]byte{6, 6, 1, 2, 3, 4, 5, 6, 2, 6, 5, 6, 6, 6, 1, 2, 3, 4, 5, 6, 2, 6, 5, 6})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		a := &adversary{data: data}
+		v, err := read(t.Context(), a, &habits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if unique(v.images) != len(v.images) || v.walks < 1 || v.walks > maxWalks || v.pages != a.requests {
+			t.Fatalf("%d images, %d walks, %d pages, %d requests", len(v.images), v.walks, v.pages, a.requests)
+		}
+		if limit := maxWalks * (2*sparePages + 8*(a.rows+2)); a.requests > limit {
+			t.Fatalf("%d requests for %d rows", a.requests, a.rows)
+		}
+		for _, image := range v.images {
+			if !a.gave[image.Name] {
+				t.Fatalf("image %q was never given", image.Name)
+			}
+		}
+		if len(v.images) != len(a.gave) {
+			t.Fatalf("%d images of %d that were given", len(v.images), len(a.gave))
+		}
+	})
+}
+
+// adversary answers with what its data says, whatever it is asked: a number of rows, a total, and the rows.
+type adversary struct {
+	data     []byte
+	requests int
+	rows     int
+	gave     map[string]bool
+}
+
+func (a *adversary) limit() int     { return 6 }
+func (a *adversary) now() time.Time { return simEpoch.Add(time.Duration(a.requests) * time.Second) }
+
+func (a *adversary) next() int {
+	if len(a.data) == 0 {
+		return 0
+	}
+	b := a.data[0]
+	a.data = a.data[1:]
+	return int(b)
+}
+
+func (a *adversary) pages(_ context.Context, offsets []int, take func(int, page)) error {
+	if a.gave == nil {
+		a.gave = map[string]bool{}
+	}
+	for _, offset := range offsets {
+		a.requests++
+		p := page{}
+		n := a.next() % 12
+		switch total := a.next(); total {
+		case 255:
+			p.total = 1 << 62
+		case 254:
+			p.total = -1
+		default:
+			p.total = int64(total)
+		}
+		for range n {
+			a.rows++
+			id := a.next()
+			switch id {
+			case 255:
+				p.rows = append(p.rows, row{})
+			case 254:
+				p.rows = append(p.rows, row{key: "\x00bad"})
+			default:
+				name := string(binary.AppendUvarint(nil, uint64(id)))
+				name = fmt.Sprintf("i%x", name)
+				a.gave[name] = true
+				image := registry.Image{Name: name, Counted: id%3 > 0, PullCount: int64(a.requests)}
+				image.Created.At = simEpoch.Add(time.Duration(id-100) * time.Second)
+				p.rows = append(p.rows, row{key: name, image: image})
+			}
+		}
+		take(offset, p)
+	}
+	return nil
+}
