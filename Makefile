@@ -9,6 +9,9 @@ WITH_SERVER := go run ./internal/pgtest/cmd $(if $(KEEP),-keep)
 BENCH ?= .
 PACKAGES ?= ./...
 FUZZTIME ?= 30s
+# Which schedules `make chaos` plays.
+SEED ?= 1
+SCHEDULES ?= 1000
 IMAGE ?= syncer
 # The version comes from git by way of the build's own stamp, where there is a repository.
 STAMP := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
@@ -37,6 +40,12 @@ check: ## run everything that must hold before a commit: format, vet, lint, race
 	$(LINT) run ./...
 	$(WITH_SERVER) env CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m ./...
 	@$(MAKE) --no-print-directory e2e
+
+.PHONY: chaos
+chaos: build ## play SCHEDULES random schedules of kills, faults and restarts, from SEED on
+	@.ci/setup server
+	SYNCER_BINARY=$(CURDIR)/bin/syncer CHAOS_SEED=$(SEED) CHAOS_SCHEDULES=$(SCHEDULES) \
+		go test -count=1 -timeout 3h -run TestSchedules ./internal/chaos
 
 .PHONY: build
 build: ## build bin/syncer, a static binary

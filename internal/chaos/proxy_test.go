@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"net"
+	"slices"
 	"sync"
 )
 
@@ -46,8 +47,8 @@ type proxy struct {
 	message  trigger // counts what programs send
 
 	mu    sync.Mutex
-	lose  bool // the message that fires the trigger never arrives
-	conns map[net.Conn]bool
+	lose  bool       // the message that fires the trigger never arrives
+	conns []net.Conn // of programs, in the order in which they came
 }
 
 func newProxy(dial func() (net.Conn, error)) (*proxy, error) {
@@ -55,7 +56,7 @@ func newProxy(dial func() (net.Conn, error)) (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{listener: listener, dial: dial, conns: map[net.Conn]bool{}}
+	p := &proxy{listener: listener, dial: dial}
 	go p.accept()
 	return p, nil
 }
@@ -78,7 +79,7 @@ func (p *proxy) serve(client net.Conn) {
 	}
 	defer server.Close()
 	p.mu.Lock()
-	p.conns[client] = true
+	p.conns = append(p.conns, client)
 	p.mu.Unlock()
 	go func() {
 		copyConn(client, server, func() bool { return true })
@@ -92,7 +93,7 @@ func (p *proxy) serve(client net.Conn) {
 		return !fires || !p.lose
 	})
 	p.mu.Lock()
-	delete(p.conns, client)
+	p.conns = slices.DeleteFunc(p.conns, func(c net.Conn) bool { return c == client })
 	p.mu.Unlock()
 }
 
@@ -126,7 +127,16 @@ func (p *proxy) losing(lose bool) {
 func (p *proxy) drop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for conn := range p.conns {
+	for _, conn := range p.conns {
 		conn.Close()
+	}
+}
+
+// dropLocks ends the second connection that came: a run opens the one that holds its locks after its pool's first.
+func (p *proxy) dropLocks() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.conns) > 1 {
+		p.conns[1].Close()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,7 +40,7 @@ func (s *schedule) start(args ...string) *process {
 	p := &process{cmd: exec.CommandContext(ctx, binary, args...)}
 	p.cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + s.server.proxied(s.database), "UCLOUD_API_BASE_URL=" + s.api.URL,
-		"UCLOUD_PUBLIC_KEY=" + publicKey, "UCLOUD_PRIVATE_KEY=" + privateKey, "SYNCER_RATE_LIMIT=0", "SYNCER_PAGE_SIZE=5",
+		"UCLOUD_PUBLIC_KEY=" + publicKey, "UCLOUD_PRIVATE_KEY=" + privateKey, "SYNCER_RATE_LIMIT=0", "SYNCER_PAGE_SIZE=" + strconv.Itoa(s.page),
 		"SYNCER_MAX_ATTEMPTS=3", "SYNCER_LISTEN=127.0.0.1:0",
 	}
 	if s.discover {
@@ -103,7 +104,7 @@ func (s *schedule) inside(ctx context.Context, t *testing.T, off time.Duration) 
 	}
 	source, err := fetch.New(fetch.Options{
 		Name: "default", BaseURL: s.api.URL, Credentials: fetch.Credentials{PublicKey: publicKey, PrivateKey: privateKey},
-		Projects: []fetch.Project{project}, PageSize: 5, MaxAttempts: 3, Now: now, Logger: s.log,
+		Projects: []fetch.Project{project}, PageSize: s.page, MaxAttempts: 3, Now: now, Logger: s.log,
 	})
 	if err != nil {
 		return err
@@ -114,10 +115,10 @@ func (s *schedule) inside(ctx context.Context, t *testing.T, off time.Duration) 
 	return err
 }
 
-// ailments are the ways in which a registry refuses for good, and the codes that the program may then end with.
+// ailments are ways in which a registry gives no answer for good. (An empty list is an answer.)
 var ailments = []fakeapi.Fault{
 	fakeapi.HTTPStatus(503), fakeapi.HTTPStatus(403), fakeapi.RetCode(171, "Signature VerifyAC Error"), fakeapi.RetCode(292, "Project [x] not exists"),
 	fakeapi.RetCode(299, "IAM permission"), fakeapi.RetCode(230, "Params [RepoName] not available"), fakeapi.RetCode(8039, "not exist"),
-	fakeapi.Redirect(302, "http://127.0.0.1:1/"), fakeapi.Body(`{"RetCode":0}`), fakeapi.Body(`null`), fakeapi.Body(`[]`), fakeapi.HTML(),
+	fakeapi.Redirect(302, "http://127.0.0.1:1/"), fakeapi.Body(`null`), fakeapi.Body(`[]`), fakeapi.HTML(),
 	fakeapi.Truncated(), fakeapi.Reset(),
 }

@@ -80,16 +80,7 @@ func (s *server) restart(t *testing.T, crash bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if crash {
-		text, err := os.ReadFile(filepath.Join(s.dir, "pgdata", "postmaster.pid"))
-		if err != nil {
-			t.Errorf("find the server's process: %v", err)
-			return
-		}
-		pid, err := strconv.Atoi(strings.SplitN(string(text), "\n", 2)[0])
-		if err == nil {
-			err = syscall.Kill(pid, syscall.SIGQUIT)
-		}
-		if err != nil {
+		if err := syscall.Kill(s.pid(t), syscall.SIGQUIT); err != nil {
 			t.Errorf("crash the server: %v", err)
 		}
 	}
@@ -101,6 +92,19 @@ func (s *server) restart(t *testing.T, crash bool) {
 	if err := s.start(ctx); err != nil {
 		t.Errorf("start the server again: %v", err)
 	}
+}
+
+// pid is the server's process, as it tells itself.
+func (s *server) pid(t *testing.T) int {
+	text, err := os.ReadFile(filepath.Join(s.dir, "pgdata", "postmaster.pid"))
+	if err != nil {
+		t.Fatalf("find the server's process: %v", err)
+	}
+	pid, err := strconv.Atoi(strings.SplitN(string(text), "\n", 2)[0])
+	if err != nil || pid <= 1 {
+		t.Fatalf("the server's process is %q", text)
+	}
+	return pid
 }
 
 // direct is the way to a database past the proxy.
