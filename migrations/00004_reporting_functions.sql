@@ -115,6 +115,35 @@ COMMENT ON FUNCTION syncer.ever_as_busy(timestamptz, timestamptz, numeric) IS
 'Images that had, on any UTC day that the span touches, at least an even share of that total: no other can have reached it. NULL when they are too many to be worth it.';
 
 -- +goose StatementBegin
+CREATE FUNCTION syncer.counted_as_much(from_ts timestamptz, total numeric) RETURNS bigint[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
+SET max_parallel_workers_per_gather = 0
+AS $$
+DECLARE
+    ids bigint[];
+BEGIN
+    IF $2 IS NULL OR $2 < 1 OR $1 < syncer.history_floor() THEN
+        RETURN NULL;
+    END IF;
+    ids := ARRAY(SELECT i.image_id
+                 FROM syncer.images i
+                 WHERE i.last_pulled_at >= $1 AND i.pull_count >= LEAST($2, 9223372036854775807)::bigint
+                 LIMIT 2001);
+    ids := ids || ARRAY(SELECT DISTINCT h.image_id
+                        FROM syncer.history h
+                        WHERE h.observed_at >= $1 AND h.kind >= 4
+                        LIMIT 2001);
+    RETURN CASE WHEN cardinality(ids) <= 2000 THEN ids END;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION syncer.counted_as_much(timestamptz, numeric) IS
+'Images that can have had that many pulls since then: those whose counter says as much now, and those whose counter ever fell since. NULL when they are too many to be worth it.';
+
+-- +goose StatementBegin
 CREATE FUNCTION reporting.top_images(from_ts timestamptz, to_ts timestamptz, n bigint)
 RETURNS TABLE (rank bigint, source text, project_id text, repo text, image text, pulls bigint, pull_count bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -133,13 +162,14 @@ BEGIN
     IF hi <= lo THEN
         RETURN;
     END IF;
-    -- Summing up every image costs five times the scan of its days. The scan alone finds those that can be among the best.
+    -- Summing up every image costs five times the scan of its days, and ten times that of the images: either finds the few that
+    -- can be among the best.
     IF $3 BETWEEN 1 AND 1000 THEN
         SELECT b.pulls INTO good
-        FROM syncer.pulls_between(lo, hi, syncer.busy_on(ARRAY[last, lo::date + 1], $3 * 2)) b
+        FROM syncer.pulls_between(lo, hi, syncer.busy_on(ARRAY[last], $3 * 2)) b
         ORDER BY b.pulls DESC
         OFFSET $3 - 1 LIMIT 1;
-        ids := syncer.ever_as_busy(lo, hi, good);
+        ids := COALESCE(syncer.counted_as_much(lo, good), syncer.ever_as_busy(lo, hi, good));
     END IF;
     RETURN QUERY
     WITH best AS (
@@ -188,9 +218,12 @@ BEGIN
         ORDER BY 1 DESC
         OFFSET $2 - 1 LIMIT 1;
         -- Who changed by that much had as many pulls in one of the spans.
-        ids := syncer.ever_as_busy(lo, mid, good);
-        more := syncer.ever_as_busy(mid, hi, good);
-        ids := CASE WHEN ids IS NOT NULL AND more IS NOT NULL THEN ids || more END;
+        ids := syncer.counted_as_much(lo, good);
+        IF ids IS NULL THEN
+            ids := syncer.ever_as_busy(lo, mid, good);
+            more := syncer.ever_as_busy(mid, hi, good);
+            ids := CASE WHEN ids IS NOT NULL AND more IS NOT NULL THEN ids || more END;
+        END IF;
     END IF;
     RETURN QUERY
     WITH best AS (
@@ -328,4 +361,4 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA reporting FROM PUBLIC;
 
 -- +goose Down
 DROP FUNCTION reporting.images_as_of, reporting.stale_images, reporting.movers, reporting.top_images,
-    syncer.ever_as_busy, syncer.busy_on, syncer.pulls_between, syncer.history_floor, syncer.report_now;
+    syncer.counted_as_much, syncer.ever_as_busy, syncer.busy_on, syncer.pulls_between, syncer.history_floor, syncer.report_now;
