@@ -82,7 +82,7 @@ func (b *book) enterRow(r *row) int32 {
 	}
 	n, known := b.numbers[r.key]
 	if !known {
-		n = int32(len(b.images)) //nolint:gosec // maxRows is far below
+		n = int32(len(b.images)) // maxRows is far below
 		key := b.text.pack(r.key)
 		b.numbers[key] = n
 		b.images = append(b.images, registry.Image{})

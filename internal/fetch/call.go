@@ -129,7 +129,7 @@ func (s *Source) exchange(ctx context.Context, r request, cred Credentials, leav
 	if err != nil {
 		return page{}, &failure{class: classRetry, detail: redact(networkDetail(err, s.opts.RequestTimeout), secrets)}
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing was written
+	defer resp.Body.Close()
 	s.noteClock(resp.Header)
 	f := &failure{
 		status:     resp.StatusCode,

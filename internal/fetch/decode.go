@@ -146,30 +146,30 @@ func (d decoder) images(p *page, wire []wireImage, repo string) {
 	p.rows = make([]row, len(wire))
 	for i := range wire {
 		w, r := &wire[i], &p.rows[i]
-		reject := func(format string, args ...any) {
+		reject := func(reason string) {
 			p.rejected = append(p.rejected, registry.Rejection{
-				Image: shorten(strings.ToValidUTF8(strings.ReplaceAll(w.ImageName.text, "\x00", "?"), "?"), 80), Reason: fmt.Sprintf(format, args...),
+				Image: shorten(strings.ToValidUTF8(strings.ReplaceAll(w.ImageName.text, "\x00", "?"), "?"), 80), Reason: reason,
 			})
 		}
 		var fault string
 		if r.key, fault = name(w.ImageName); fault != "" {
-			reject("%s", fault)
+			reject(fault)
 			continue
 		}
 		r.image.Name = r.key
 		if r.image.PullCount, fault = count(w.PullCount); fault == "" {
 			r.image.Counted = true
 		} else {
-			reject("%s", fault)
+			reject(fault)
 		}
 		if r.image.LatestTag, fault = w.LatestTag.label("LatestTag"); fault != "" {
-			reject("%s", fault)
+			reject(fault)
 		}
 		if r.image.Created, fault = d.timestamp(w.CreateTime, "CreateTime"); fault != "" {
-			reject("%s", fault)
+			reject(fault)
 		}
 		if r.image.Updated, fault = d.timestamp(w.UpdateTime, "UpdateTime"); fault != "" {
-			reject("%s", fault)
+			reject(fault)
 		}
 		if w.RepoName.text != "" && w.RepoName.text != repo {
 			p.foreign = w.RepoName.text // the request is trusted, not the row

@@ -93,7 +93,7 @@ func count(v scalar) (n int64, fault string) {
 }
 
 // label is a text that is kept as it stands, such as a tag, or nothing and why.
-func (v scalar) label(field string) (s, fault string) {
+func (v *scalar) label(field string) (s, fault string) {
 	switch {
 	case v.kind == unfit:
 		return "", field + " is not a text"
@@ -106,7 +106,7 @@ func (v scalar) label(field string) (s, fault string) {
 }
 
 // integer reads a whole number in any spelling: 12, "12", 12.0, 1.2e1.
-func (v scalar) integer() (int64, bool) {
+func (v *scalar) integer() (int64, bool) {
 	if v.kind == absent || v.kind == unfit {
 		return 0, false
 	}

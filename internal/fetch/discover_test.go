@@ -27,7 +27,6 @@ func TestRepos(t *testing.T) {
 	for i := range 120 {
 		world.AddRepo(fakeapi.Repo{Name: fmt.Sprintf("many-%03d", i), ProjectID: "org-2"})
 	}
-	srv := serve(t, world)
 	for name, test := range map[string]struct {
 		projects []Project
 		wire     fakeapi.Wire
@@ -46,8 +45,9 @@ func TestRepos(t *testing.T) {
 		"odd flags and case": {projects: []Project{{ID: "org-1", Discover: DiscoverPublic}}, wire: fakeapi.Wire{Flags: fakeapi.FlagTypo, Keys: fakeapi.KeysUpper, Codes: fakeapi.CodeString, Totals: fakeapi.TotalString, BOM: true, Extra: true}, want: "lib@org-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			srv.Set(fakeapi.WithWire(test.wire))
-			s := source(t, srv, func(o *Options) { o.Projects = test.projects })
+			t.Parallel()
+			s := directly(t, world, fakeapi.WithWire(test.wire))
+			s.opts.Projects = test.projects
 			repos, err := s.Repos(t.Context())
 			if err != nil {
 				t.Fatal(err)

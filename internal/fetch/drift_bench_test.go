@@ -19,7 +19,6 @@ type tally struct {
 	plainLost       int
 	countLost       int // plain reads that pass every check by counting and lack one
 	plainRequests   int
-	walks           int
 }
 
 func simulate(t *tally, rng *rand.Rand, o order, c churn, images, size int, mixed bool, k clocks) {

@@ -187,8 +187,7 @@ func shorten(text string, n int) string {
 
 // networkDetail is what went wrong on the wire, without the URL that url.Error would print: on GET it holds the signature.
 func networkDetail(err error, timeout time.Duration) string {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -101,7 +101,7 @@ func TestFailures(t *testing.T) {
 				t.Fatal("read in spite of everything")
 			}
 			for _, sentinel := range []error{registry.ErrRefused, registry.ErrProjectRefused, registry.ErrUnavailable, registry.ErrRepoGone} {
-				if errors.Is(err, sentinel) != (sentinel == test.reach) {
+				if errors.Is(err, sentinel) != errors.Is(test.reach, sentinel) {
 					t.Errorf("error %q, reach %v expected", err, test.reach)
 				}
 			}
@@ -250,7 +250,7 @@ func TestSecrets(t *testing.T) {
 				t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
 				_, err := s.Read(t.Context(), repo("web"))
 				fmt.Fprintf(&said, "%v %+v %#v", err, s.opts.Credentials.LogValue(), err)
-				secrets := append(seen.all, fakeapi.DefaultPrivateKey, fakeapi.DefaultPublicKey, token)
+				secrets := slices.Concat(seen.all, []string{fakeapi.DefaultPrivateKey, fakeapi.DefaultPublicKey, token})
 				for _, secret := range secrets {
 					if strings.Contains(said.String(), secret) || strings.Contains(said.String(), form(map[string]string{"": secret})[1:]) {
 						t.Errorf("%q stands in: %s", secret, said.String())

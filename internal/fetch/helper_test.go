@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"testing"
 	"time"
 
@@ -78,13 +77,4 @@ func source(t testing.TB, srv *fakeapi.Server, change ...func(*Options)) *Source
 
 func repo(name string) registry.Repo {
 	return registry.Repo{Key: registry.RepoKey{Source: "default", Name: name}}
-}
-
-func names(images []registry.Image) []string {
-	var all []string
-	for _, image := range images {
-		all = append(all, image.Name)
-	}
-	slices.Sort(all)
-	return all
 }

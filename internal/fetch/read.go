@@ -46,10 +46,8 @@ func read(ctx context.Context, p pager, h *habits) (survey, error) {
 		if known = 0; w.ended {
 			known = int64(w.reach())
 		}
-		v := moved
-		if f.clean || ends >= 2 && b.sameAsBefore() && (slices.Equal(f.list, last.list) || f.counted) {
-			v = whole
-		} else {
+		v := whole
+		if agreed := ends >= 2 && b.sameAsBefore() && (slices.Equal(f.list, last.list) || f.counted); !f.clean && !agreed {
 			var err error
 			if v, err = w.repair(ctx); err != nil {
 				return survey{}, err

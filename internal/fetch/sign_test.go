@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 )
 
@@ -16,9 +17,7 @@ func TestSign(t *testing.T) {
 	type params = map[string]string
 	with := func(base params, more ...string) params {
 		all := params{}
-		for k, v := range base {
-			all[k] = v
-		}
+		maps.Copy(all, base)
 		for i := 0; i < len(more); i += 2 {
 			all[more[i]] = more[i+1]
 		}

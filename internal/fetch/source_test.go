@@ -251,7 +251,7 @@ func TestObserve(t *testing.T) {
 }
 
 // TestMemory reads a million images and weighs them. An image of this list has 76 bytes of text of its own.
-func TestMemory(t *testing.T) {
+func TestMemory(t *testing.T) { //nolint:paralleltest // weighs the heap, which others would add to
 	if testing.Short() {
 		t.Skip("weighs 200 MB")
 	}
