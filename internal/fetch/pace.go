@@ -32,8 +32,8 @@ type pace struct {
 
 	mu     sync.Mutex
 	epoch  int           // rises with every slow-down
-	resume chan struct{} // closed when the pause is over; nil when there is none
-	until  int           // counts pauses, so that a shorter one does not end a longer one
+	pauses int           // that are not over yet
+	resume chan struct{} // closed when the last of them is; nil when there is none
 }
 
 func newPace(concurrency int, perSecond float64) *pace {
@@ -51,33 +51,45 @@ func newPace(concurrency int, perSecond float64) *pace {
 // goes back to throttled.
 func (p *pace) enter(ctx context.Context) (epoch int, err error) {
 	for {
-		p.mu.Lock()
-		resume := p.resume
-		p.mu.Unlock()
-		if resume == nil {
-			break
+		if err := p.pauseOver(ctx); err != nil {
+			return 0, err
 		}
 		select {
-		case <-resume:
+		case p.slots <- struct{}{}:
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}
+		if r := p.limiter.Reserve(); r.Delay() > 0 {
+			if err := sleep(ctx, r.Delay()); err != nil {
+				r.Cancel()
+				p.leave()
+				return 0, err
+			}
+		}
+		p.mu.Lock()
+		epoch, paused := p.epoch, p.resume != nil
+		p.mu.Unlock()
+		if !paused {
+			return epoch, ctx.Err()
+		}
+		p.leave() // a pause began while this one waited
+	}
+}
+
+// pauseOver waits until no pause is left.
+func (p *pace) pauseOver(ctx context.Context) error {
+	p.mu.Lock()
+	resume := p.resume
+	p.mu.Unlock()
+	if resume == nil {
+		return ctx.Err()
 	}
 	select {
-	case p.slots <- struct{}{}:
+	case <-resume:
+		return ctx.Err()
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return ctx.Err()
 	}
-	if r := p.limiter.Reserve(); r.Delay() > 0 {
-		if err := sleep(ctx, r.Delay()); err != nil {
-			r.Cancel()
-			p.leave()
-			return 0, err
-		}
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.epoch, ctx.Err()
 }
 
 func (p *pace) leave() { <-p.slots }
@@ -98,15 +110,14 @@ func (p *pace) throttled(epoch int, pause time.Duration) {
 	if pause <= 0 {
 		return
 	}
-	p.until++
+	p.pauses++
 	if p.resume == nil {
 		p.resume = make(chan struct{})
 	}
-	mine := p.until
 	time.AfterFunc(pause, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if mine == p.until {
+		if p.pauses--; p.pauses == 0 {
 			close(p.resume)
 			p.resume = nil
 		}

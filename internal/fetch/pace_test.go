@@ -113,6 +113,49 @@ func TestPauseHoldsEveryWorker(t *testing.T) {
 	})
 }
 
+// TestLongestPauseCounts starts a short pause within a long one.
+func TestLongestPauseCounts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(1, 0)
+		begun := time.Now()
+		p.throttled(0, 30*time.Second)
+		p.throttled(0, time.Second)
+		if _, err := p.enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(begun); waited != 30*time.Second {
+			t.Errorf("went on after %v", waited)
+		}
+		p.leave()
+	})
+}
+
+// TestPauseHoldsThoseInTheQueue begins a pause while a request waits for its place.
+func TestPauseHoldsThoseInTheQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(1, 0)
+		begun := time.Now()
+		if _, err := p.enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := p.enter(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if waited := time.Since(begun); waited < 30*time.Second {
+				t.Errorf("went on after %v", waited)
+			}
+		})
+		synctest.Wait()
+		p.throttled(0, 30*time.Second)
+		p.leave()
+		wg.Wait()
+	})
+}
+
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

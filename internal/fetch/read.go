@@ -33,7 +33,7 @@ func read(ctx context.Context, p pager, h *habits) (survey, error) {
 	var last finding
 	var known int64
 	ends := 0 // walks in a row that saw the end of the list
-	for s.walks < maxWalks && s.evidence == registry.Partial {
+	for cut := false; !cut && s.walks < maxWalks && s.evidence == registry.Partial; {
 		w := newWalk(p, b, h)
 		w.known = known
 		if err := w.run(ctx); err != nil {
@@ -65,6 +65,7 @@ func read(ctx context.Context, p pager, h *habits) (survey, error) {
 		case v == linked, ends == maxWalks:
 			s.evidence = registry.Drifting
 		}
+		cut = w.cut
 		last = f
 	}
 	s.images, s.rejected = b.close()

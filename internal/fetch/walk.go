@@ -54,6 +54,7 @@ type walk struct {
 	fresh  int  // rows the book did not hold for this walk before the batch under way
 	extra  int  // pages that are in no span
 	ended  bool // the end of the list was seen
+	cut    bool // the walk was given up: the list has no end, or gives next to nothing a page
 	// filling: the batch under way reads holes, which need not bring anything new
 	filling bool
 	busy    bool // the list moves so much that pages lose their links
@@ -161,7 +162,7 @@ func (w *walk) length() int64 {
 // next is what to read now; nothing when the walk is over.
 func (w *walk) next() []int {
 	reach := w.reach()
-	if len(w.spans) > sparePages+4*(reach/max(1, w.widest-w.overlap())+1) || reach > maxRows {
+	if w.cut = len(w.spans) > sparePages+4*(reach/max(1, w.widest-w.overlap())+1) || reach > maxRows; w.cut {
 		return nil
 	}
 	filled := w.filling

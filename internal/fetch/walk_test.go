@@ -199,6 +199,41 @@ func (l lying) pages(ctx context.Context, offsets []int, take func(int, page)) e
 	})
 }
 
+// TestListWithoutAnEnd reads a list that goes on for ever and gives less and less a page. It is given up once, not three
+// times, and proves presence only.
+func TestListWithoutAnEnd(t *testing.T) {
+	t.Parallel()
+	list := &endlessDrops{}
+	v, err := read(t.Context(), list, &habits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.evidence != registry.Partial || v.walks != 1 || list.requests > 100*sparePages {
+		t.Errorf("evidence %v after %d walks, %d requests", v.evidence, v.walks, list.requests)
+	}
+}
+
+// endlessDrops gives a full page once and then two rows at any offset.
+type endlessDrops struct{ requests int }
+
+func (e *endlessDrops) limit() int     { return 12 }
+func (e *endlessDrops) now() time.Time { return simEpoch }
+func (e *endlessDrops) pages(_ context.Context, offsets []int, take func(int, page)) error {
+	for _, offset := range offsets {
+		e.requests++
+		p := page{total: 1 << 40}
+		n := 3
+		if offset == 0 {
+			n = 12
+		}
+		for i := range n {
+			p.rows = append(p.rows, row{key: fmt.Sprint(offset + i)})
+		}
+		take(offset, p)
+	}
+	return nil
+}
+
 // FuzzWalk reads from a server whose every answer comes from the fuzzer.
 func FuzzWalk(f *testing.F) {
 	f.Add([]byte{})
