@@ -39,10 +39,10 @@ const (
 	listedRepos   = 10          // named of each source
 )
 
-// checkFailed is a check of which something failed.
-type checkFailed struct{ code, failed, of int }
+// checkError is a check of which something failed.
+type checkError struct{ code, failed, of int }
 
-func (e checkFailed) Error() string { return fmt.Sprintf("%d of %d checks failed", e.failed, e.of) }
+func (e checkError) Error() string { return fmt.Sprintf("%d of %d checks failed", e.failed, e.of) }
 
 func (a *app) check(ctx context.Context) error {
 	result := &checkResult{Checks: []checkLine{}, WouldSync: []checkRepos{}}
@@ -100,7 +100,7 @@ func (c *checker) source(ctx context.Context, s config.Source) {
 	if skew, ok := source.ClockSkew(); ok && (!c.timed || skew.Abs() > c.skew.Abs()) {
 		c.skew, c.timed = skew, true
 	}
-	c.result.ok(name, fmt.Sprintf("%s answers, and the credentials are accepted", s.APIBaseURL))
+	c.result.ok(name, s.APIBaseURL+" answers, and the credentials are accepted")
 	repos, err := source.Repos(ctx)
 	if err != nil {
 		c.sourceFailed(name, err)

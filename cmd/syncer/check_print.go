@@ -60,7 +60,7 @@ func (r *checkResult) failed() error {
 			n++
 		}
 	}
-	return checkFailed{code: r.ExitCode, failed: n, of: len(r.Checks)}
+	return checkError{code: r.ExitCode, failed: n, of: len(r.Checks)}
 }
 
 func (r *checkResult) text(p *printer) {

@@ -99,7 +99,7 @@ func (d *running) get(path string) (status int, body string) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		d.t.Fatal(err)

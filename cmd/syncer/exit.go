@@ -42,7 +42,7 @@ func exitCode(ctx context.Context, err error) int {
 	var usage usageError
 	var faults config.SettingErrors
 	var outcome outcomeError
-	var check checkFailed
+	var check checkError
 	var archive archiveError
 	var signal stopped
 	switch {

@@ -78,7 +78,7 @@ func startPrometheus(t *testing.T, binary, target string) string {
 		t.Fatal(err)
 	}
 	address := listener.Addr().String()
-	listener.Close() //nolint:errcheck // only its port is wanted
+	listener.Close() // only its port is wanted
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func ask(t *testing.T, url string, v any) bool {
 	if err != nil {
 		return false
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	return json.NewDecoder(resp.Body).Decode(v) == nil
 }
 

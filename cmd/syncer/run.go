@@ -67,7 +67,7 @@ func (a *app) daemon(ctx context.Context, in config.Input, migrate bool) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}
-	defer listener.Close() //nolint:errcheck // the server has closed it, unless nothing was served
+	defer listener.Close() // again, when it was served
 	_, local := cfg.LocalDir()
 	return withDSN(ctx, cfg, log, func(dsn string) error {
 		return withStore(ctx, dsn, log, migrate || local, func(s *store.Store) error {

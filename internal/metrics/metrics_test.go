@@ -213,7 +213,7 @@ var metricName = regexp.MustCompile(`\bsyncer_[a-z_]+\b`)
 func TestOperationsExplainsEveryName(t *testing.T) {
 	t.Parallel()
 	var ours []string
-	for _, line := range strings.Split(scrape(t, busy(t), func(context.Context) {}), "\n") {
+	for line := range strings.SplitSeq(scrape(t, busy(t), func(context.Context) {}), "\n") {
 		if name, ok := strings.CutPrefix(line, "# TYPE "); ok {
 			ours = append(ours, strings.Fields(name)[0])
 		}

@@ -77,7 +77,7 @@ func Serve(ctx context.Context, listener net.Listener, h http.Handler, log *slog
 	finishing, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
 	if err := server.Shutdown(finishing); err != nil {
-		server.Close() //nolint:errcheck,gosec // what is still open is cut off
+		server.Close() // what is still open is cut off
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP on %s: %w", listener.Addr(), err)
