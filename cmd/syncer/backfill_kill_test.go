@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"syncer/internal/fakeapi"
+	"syncer/internal/pgtest"
+)
+
+// A backfill that is killed goes on with the repos that were not written, and reads none that was.
+func TestKilledBackfillGoesOn(t *testing.T) {
+	t.Parallel()
+	const repos, kills = 500, 30
+	dsn := pgtest.Empty(t)
+	world := fakeapi.NewWorld()
+	server, err := fakeapi.NewServer(world)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	names := make([]string, repos)
+	for i := range names {
+		names[i] = fmt.Sprintf("repo-%03d", i)
+		world.AddRepo(fakeapi.Repo{Name: names[i]})
+		world.Fill(names[i], 3)
+	}
+	settings := filepath.Join(t.TempDir(), "syncer.yaml")
+	if err := os.WriteFile(settings, []byte("repos: ["+strings.Join(names, ", ")+"]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(t, dsn)
+	written := map[string]bool{} // repos that the database had when the last process was killed
+	backfill := func(killAt int) ([]byte, error) {
+		cmd := exec.CommandContext(t.Context(), program(t), "backfill", "--resume", "--migrate", "--log-level", "error", "--config", settings)
+		// So slow that writing keeps pace with reading.
+		cmd.Env = []string{"DATABASE_URL=" + dsn, "UCLOUD_API_BASE_URL=" + server.URL, "UCLOUD_PUBLIC_KEY=" + server.PublicKey,
+			"UCLOUD_PRIVATE_KEY=" + server.PrivateKey, "SYNCER_RATE_LIMIT=400", "PATH=" + os.Getenv("PATH")}
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		come := make(chan string, 2*repos)
+		server.Set(fakeapi.Before(func(r fakeapi.Request) { come <- r.Repo }))
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		for n := 0; ; n++ {
+			if n == killAt {
+				_ = cmd.Process.Kill() // it may have ended by itself
+			}
+			select {
+			case repo := <-come:
+				if written[repo] {
+					t.Errorf("%s was read again", repo)
+				}
+			case err := <-done:
+				return out.Bytes(), err
+			}
+		}
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range kills {
+		_, _ = backfill(1 + rng.IntN(35))
+		written = map[string]bool{}
+		var list []string
+		if err := conn.QueryRow(t.Context(), `SELECT COALESCE(array_agg(DISTINCT repo), '{}') FROM reporting.repo_syncs WHERE status = 'ok'`).Scan(&list); err != nil {
+			continue // killed before the schema was there
+		}
+		for _, repo := range list {
+			written[repo] = true
+		}
+	}
+	if len(written) < repos/10 || len(written) == repos {
+		t.Errorf("%d of %d repos were written before the last call: the kills came too early or too late", len(written), repos)
+	}
+	if out, err := backfill(-1); err != nil {
+		t.Fatalf("the backfill after all kills: %v\n%s", err, out)
+	}
+	var images, times, open int64
+	if err := conn.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM reporting.images), (SELECT max(n) FROM (SELECT count(*) AS n FROM reporting.repo_syncs GROUP BY repo) s),
+	    (SELECT count(*) FROM syncer.backfills WHERE finished_at IS NULL)`).Scan(&images, &times, &open); err != nil {
+		t.Fatal(err)
+	}
+	if images != 3*repos || times != 1 || open != 0 {
+		t.Errorf("%d images, repos read up to %d times, %d backfills open; want %d, 1, 0", images, times, open, 3*repos)
+	}
+}
+
+// An import that is killed leaves nothing to be seen, and the same command again does all of it.
+func TestKilledImportLeavesNothing(t *testing.T) {
+	t.Parallel()
+	const images, looks = 40, 400
+	dsn := pgtest.Empty(t)
+	file := filepath.Join(t.TempDir(), "looks.csv")
+	var text strings.Builder
+	text.WriteString("observed_at,repo,image,pull_count\n")
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for look := range looks {
+		for image := range images {
+			fmt.Fprintf(&text, "%s,web,image-%d,%d\n", begin.Add(time.Duration(look)*time.Hour).Format(time.RFC3339), image, look*image)
+		}
+	}
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start := func(args ...string) (cmd *exec.Cmd, wait func() error) {
+		cmd = exec.CommandContext(t.Context(), program(t), args...)
+		cmd.Env = []string{"DATABASE_URL=" + dsn, "PATH=" + os.Getenv("PATH")}
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd, sync.OnceValue(func() error {
+			if err := cmd.Wait(); err != nil {
+				return fmt.Errorf("%w: %s", err, out.Bytes())
+			}
+			return nil
+		})
+	}
+	if _, wait := start("migrate", "up"); wait() != nil {
+		t.Fatal(wait())
+	}
+	conn := connect(t, dsn)
+	rng := rand.New(rand.NewPCG(5, 6))
+	killed := 0
+	for range 8 {
+		cmd, wait := start("backfill", "--from", file)
+		timer := time.AfterFunc(time.Duration(rng.Int64N(int64(800*time.Millisecond))), func() { _ = cmd.Process.Kill() })
+		err := wait()
+		timer.Stop()
+		if err == nil {
+			break // it was quicker
+		}
+		killed++
+		var rows, shown int64
+		if err := conn.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM syncer.history), (SELECT count(*) FROM reporting.repos) + (SELECT count(*) FROM reporting.images)").Scan(&rows, &shown); err != nil {
+			t.Fatal(err)
+		}
+		// The kill may come after the commit and before the process said so.
+		if rows != 0 && rows != images*looks-looks+1 || rows == 0 && shown != 0 {
+			t.Fatalf("%d rows of history and %d repos and images after a kill", rows, shown)
+		}
+	}
+	if _, wait := start("backfill", "--from", file); wait() != nil {
+		t.Fatal(wait())
+	}
+	if _, wait := start("verify"); wait() != nil {
+		t.Fatal(wait())
+	}
+	var rows int64
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM reporting.pull_history").Scan(&rows); err != nil || rows != images*looks-looks+1 || killed == 0 {
+		t.Errorf("%d rows, killed %d times: %v; want %d", rows, killed, err, images*looks-looks+1)
+	}
+}
