@@ -70,6 +70,11 @@ func (s *Source) again(ctx context.Context, f *failure, epoch int, before int64)
 		last = min(last, 1+unknownRetries)
 	}
 	throttled := f.class == classThrottle
+	if throttled && f.retryAfter > maxRetryAfter {
+		// It holds for every request: pausing would let the others hang for as long as it pleases the registry to say.
+		s.health.closed(f)
+		return f
+	}
 	if throttled {
 		s.pace.throttled(epoch, f.retryAfter)
 	}

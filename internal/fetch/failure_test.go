@@ -81,6 +81,9 @@ func TestFailures(t *testing.T) {
 		"not found":        {fakeapi.HTTPStatus(404), registry.ErrUnavailable, 1, "HTTP 404", false},
 		"hangs":            {fakeapi.Hang(nil), registry.ErrUnavailable, 6, "no complete answer within 100ms", true},
 		"trickles":         {fakeapi.Trickle(20 * time.Millisecond), registry.ErrUnavailable, 6, "no complete answer within 100ms", true},
+		"throttles for a year": {
+			fakeapi.WithHeader("Retry-After", "31536000", fakeapi.HTTPStatus(429)), registry.ErrUnavailable, 1, "HTTP 429", false,
+		},
 		"waits too long":   {fakeapi.WithHeader("Retry-After", "9999", fakeapi.HTTPStatus(503)), registry.ErrUnavailable, 1, "HTTP 503", true},
 		"code in a 500":    {fakeapi.WithHeader("X", "y", statusBody(500, `{"RetCode":172}`)), registry.ErrRefused, 1, "172", false},
 		"success in a 500": {statusBody(500, `{"RetCode":0}`), registry.ErrUnavailable, 6, "HTTP 500", true},

@@ -85,6 +85,14 @@ func (h *health) gaveUp(f *failure, successesBefore int64) {
 	}
 }
 
+// closed notes a registry that wants to be left alone for longer than a round lasts.
+func (h *health) closed(f *failure) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f.reach = registry.ErrUnavailable
+	h.stop(f)
+}
+
 // refused notes a failure that reaches beyond its repo.
 func (h *health) refused(f *failure, r request) {
 	h.mu.Lock()
