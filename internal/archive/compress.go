@@ -3,9 +3,10 @@ package archive
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
+
 	"io"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
 
