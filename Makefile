@@ -81,6 +81,10 @@ fmt: ## format the Go files
 bench: ## run the benchmarks, or those of BENCH=regexp PACKAGES=./internal/store
 	$(WITH_SERVER) go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m $(PACKAGES)
 
+.PHONY: bench-reports
+bench-reports: ## measure the reports on a year of history, 20 million rows; fails where a dashboard would wait above 200 ms
+	$(WITH_SERVER) env SYNCER_BENCH_REPORTS=1 go test ./internal/store -run '^$$' -bench '^BenchmarkReports$$' -benchtime 15x -timeout 60m
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME
 	@set -e; go list $(PACKAGES) | while read -r package; do \
