@@ -41,7 +41,7 @@ func (s *schedule) start(args ...string) *process {
 	p.cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + s.server.proxied(s.database), "UCLOUD_API_BASE_URL=" + s.api.URL,
 		"UCLOUD_PUBLIC_KEY=" + publicKey, "UCLOUD_PRIVATE_KEY=" + privateKey, "SYNCER_RATE_LIMIT=0", "SYNCER_PAGE_SIZE=" + strconv.Itoa(s.page),
-		"SYNCER_MAX_ATTEMPTS=3", "SYNCER_LISTEN=127.0.0.1:0",
+		"SYNCER_MAX_ATTEMPTS=3", "SYNCER_REQUEST_TIMEOUT=3s", "SYNCER_LISTEN=127.0.0.1:0",
 	}
 	if s.discover {
 		p.cmd.Env = append(p.cmd.Env, "SYNCER_DISCOVER=all")
