@@ -38,11 +38,7 @@ func (m *Metrics) ReadDatabase(ctx context.Context, db Database, since time.Time
 	}
 	m.database.mu.Lock()
 	defer m.database.mu.Unlock()
-	m.database.known, m.database.up = true, err == nil
-	m.database.rows, m.database.size = nil, 0
-	if err == nil {
-		m.database.rows, m.database.size = rows, size
-	}
+	m.database.known, m.database.up, m.database.rows, m.database.size = true, err == nil, rows, size
 	return err
 }
 
@@ -50,7 +46,7 @@ func (m *Metrics) ReadDatabase(ctx context.Context, db Database, since time.Time
 func (m *Metrics) NoDatabase() {
 	m.database.mu.Lock()
 	defer m.database.mu.Unlock()
-	m.database.known, m.database.up, m.database.rows = true, false, nil
+	m.database.known, m.database.up = true, false
 }
 
 func gauge(name, help string, labels ...string) *prometheus.Desc {

@@ -135,6 +135,9 @@ func TestMissed(t *testing.T) {
 			t.Errorf("last run at %s: missed = %t, want %t", last, got, want)
 		}
 	}
+	if !s.Missed(now.Add(-time.Hour), moment(t, "2026-11-21T12:07:00Z")) {
+		t.Error("a moment that has just come is not missed")
+	}
 	if !s.Missed(time.Time{}, now) {
 		t.Error("a first run is not called for")
 	}

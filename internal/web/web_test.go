@@ -131,13 +131,15 @@ func TestPageIsKept(t *testing.T) {
 func TestPageOutlivesWhoAsked(t *testing.T) {
 	t.Parallel()
 	gone, leave := context.WithCancel(t.Context())
+	made := 0
 	page := web.NewPage(func(ctx context.Context, w io.Writer) error {
 		leave()
-		fmt.Fprint(w, "whole")
+		made++
+		fmt.Fprint(w, "page ", made)
 		return ctx.Err()
 	}, time.Minute, time.Now, silent())
 	page.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(gone, http.MethodGet, "/", nil))
-	if w := ask(t, page, "GET", "/"); w.Body.String() != "whole" {
+	if w := ask(t, page, "GET", "/"); w.Body.String() != "page 1" {
 		t.Errorf("got %q", w.Body)
 	}
 }
