@@ -268,3 +268,26 @@ func (c compose) stops(service string) {
 		c.t.Errorf("stopped with exit code and out of memory: %s", code)
 	}
 }
+
+// TestPrometheusConfig puts the files where compose mounts them and lets Prometheus' own tool read them.
+func TestPrometheusConfig(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("promtool"); err != nil {
+		t.Skip("promtool is not installed")
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "rules"), os.DirFS("prometheus")); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("compose/prometheus.yml")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "prometheus.yml"), text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := command(t.Context(), nil, "promtool", "check", "config", filepath.Join(dir, "prometheus.yml"))
+	if err != nil || !strings.Contains(out, "1 rule files found") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

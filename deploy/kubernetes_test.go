@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/robfig/cron/v3"
 
 	"syncer/internal/config"
+	"syncer/internal/schedule"
 )
 
 // exitCodes are the codes of failure by the name of their constant, as the program's source has them.
@@ -156,16 +156,14 @@ func TestDeadlines(t *testing.T) {
 
 func shortestPeriod(t *testing.T, spec string) time.Duration {
 	t.Helper()
-	schedule, err := cron.ParseStandard(spec)
+	moments, err := schedule.Parse(spec, time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
-	shortest := 31 * 24 * time.Hour
-	at := schedule.Next(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	for range 500 {
-		next := schedule.Next(at)
-		shortest = min(shortest, next.Sub(at))
-		at = next
+	upcoming := moments.Upcoming(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), 500)
+	shortest := moments.Period(upcoming[0])
+	for i, moment := range upcoming[1:] {
+		shortest = min(shortest, moment.Sub(upcoming[i]))
 	}
 	return shortest
 }
