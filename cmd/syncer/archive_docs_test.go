@@ -39,7 +39,7 @@ func TestExamplesOfArchivesAreRead(t *testing.T) {
 		n := 0
 		opt := archive.Options{Source: "default", Repo: "web", Image: "nginx", Zone: time.UTC, Now: time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)}
 		for _, err := range archive.Read(file, opt) {
-			if bad := (*archive.BadLine)(nil); errors.As(err, &bad) || err != nil {
+			if bad := (*archive.LineError)(nil); errors.As(err, &bad) || err != nil {
 				t.Errorf("example %d: %v", i+1, err)
 			}
 			n++

@@ -137,7 +137,7 @@ func (j *importJob) observations(ctx context.Context) iter.Seq2[registry.Observa
 	}
 	return func(yield func(registry.Observation, error) bool) {
 		for o, err := range archive.Read(j.flags.from, opt) {
-			var bad *archive.BadLine
+			var bad *archive.LineError
 			switch {
 			case errors.As(err, &bad):
 				if !j.take(ctx, bad) {
@@ -163,7 +163,7 @@ func (j *importJob) observations(ctx context.Context) iter.Seq2[registry.Observa
 }
 
 // take notes a bad line; false when enough were told.
-func (j *importJob) take(ctx context.Context, bad *archive.BadLine) bool {
+func (j *importJob) take(ctx context.Context, bad *archive.LineError) bool {
 	j.bad++
 	if len(j.told) < maxBadLines {
 		j.told = append(j.told, bad.Error())

@@ -3,6 +3,7 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -29,21 +30,21 @@ type Options struct {
 	Stdin  io.Reader
 }
 
-// BadLine is a line, or a row of a saved answer, that cannot be used.
-type BadLine struct {
+// LineError is a line, or a row of a saved answer, that cannot be used.
+type LineError struct {
 	File   string
 	Line   int // from 1; 0 is the file as a whole
 	Reason string
 }
 
-func (b *BadLine) Error() string {
+func (b *LineError) Error() string {
 	if b.Line == 0 {
 		return fmt.Sprintf("%s: %s", b.File, b.Reason)
 	}
 	return fmt.Sprintf("%s:%d: %s", b.File, b.Line, b.Reason)
 }
 
-// Read reads a file, a folder of files, or standard input. It yields observations, and in their place a *BadLine for each line
+// Read reads a file, a folder of files, or standard input. It yields observations, and in their place a *LineError for each line
 // that cannot be used; any other error is the last thing it yields.
 func Read(name string, opt Options) iter.Seq2[registry.Observation, error] {
 	return func(yield func(registry.Observation, error) bool) {
@@ -130,7 +131,7 @@ func (r *reader) stream(raw io.Reader) error {
 	defer in.close()
 	first, err := in.firstByte()
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil // nothing was observed
 	case err != nil:
 	case strings.EqualFold(path.Ext(r.name), ".json"):
@@ -153,7 +154,7 @@ func (r *reader) give(o registry.Observation) bool {
 }
 
 func (r *reader) bad(line int, reason string) bool {
-	r.stopped = r.stopped || !r.yield(registry.Observation{}, &BadLine{r.file, line, reason})
+	r.stopped = r.stopped || !r.yield(registry.Observation{}, &LineError{r.file, line, reason})
 	return !r.stopped
 }
 

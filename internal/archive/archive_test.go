@@ -28,7 +28,7 @@ func read(t *testing.T, path string, opt archive.Options) []string {
 	t.Helper()
 	var list []string
 	for o, err := range archive.Read(path, opt) {
-		var bad *archive.BadLine
+		var bad *archive.LineError
 		switch {
 		case errors.As(err, &bad):
 			list = append(list, fmt.Sprintf("bad %d: %s", bad.Line, bad.Reason))

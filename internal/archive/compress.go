@@ -3,7 +3,6 @@ package archive
 import (
 	"bufio"
 	"bytes"
-
 	"io"
 
 	"github.com/klauspost/compress/gzip"

@@ -65,7 +65,7 @@ JOIN import_ids d USING (ref)`
 		sql += history
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	rows, err := im.read.Query(ctx, sql+"\nORDER BY 1, 2, 3")
+	rows, err := im.read.Query(ctx, sql+"\nORDER BY 1, 2, 3") //nolint:sqlclosecheck // pump closes them
 	if err != nil {
 		cancel()
 		return nil, err

@@ -180,7 +180,8 @@ func drawLooks(t *rapid.T, key registry.RepoKey, everything bool) [][]registry.O
 				continue
 			}
 			o := registry.Observation{At: at, Repo: registry.Repo{Key: key}, Image: registry.Image{Name: name, PullCount: count(), Counted: true}}
-			if times != "none" && !(times == "sometimes" && rapid.Bool().Draw(t, "silent")) {
+			silent := times == "none" || times == "sometimes" && rapid.Bool().Draw(t, "silent")
+			if !silent {
 				raw := start.AddDate(0, 0, made[name]).Format(time.RFC3339)
 				o.Image.Created = registry.Timestamp{Raw: raw, At: parseTime(raw)}
 			}
