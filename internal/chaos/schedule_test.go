@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"syncer/internal/fakeapi"
 	"syncer/internal/localpg"
 	"syncer/internal/store"
@@ -23,7 +25,7 @@ import (
 
 const (
 	// usual is how many schedules every test run plays: some 20 seconds.
-	usual = 16
+	usual = 12
 	// firstSeed is the seed of the first; the others follow.
 	firstSeed = 1
 	// servers is how many schedules are played at once.
@@ -33,9 +35,9 @@ const (
 )
 
 var (
-	binary string                        // the program under test
-	pool   = make(chan *server, servers) // servers that no schedule has
-	noPool error                         // why there are none
+	binary  string                        // the program under test
+	pool    = make(chan *server, servers) // servers that no schedule has
+	errPool error                         // why there are none
 )
 
 func TestMain(m *testing.M) {
@@ -60,7 +62,7 @@ func run(m *testing.M) int {
 	for i := range servers {
 		s, err := startServer(context.Background(), filepath.Join(dir, strconv.Itoa(i)))
 		if err != nil {
-			noPool = err
+			errPool = err
 			break
 		}
 		defer s.stop()
@@ -86,11 +88,11 @@ func build(dir string) error {
 // take gives a test a server until it is over.
 func take(t *testing.T) *server {
 	t.Helper()
-	if noPool != nil {
-		if os.Getenv("CI") == "true" || os.Getenv("SYNCER_TEST_REQUIRE_DB") == "1" || !errors.Is(noPool, localpg.ErrNoServer) {
-			t.Fatal(noPool)
+	if errPool != nil {
+		if os.Getenv("CI") == "true" || os.Getenv("SYNCER_TEST_REQUIRE_DB") == "1" || !errors.Is(errPool, localpg.ErrNoServer) {
+			t.Fatal(errPool)
 		}
-		t.Skip(noPool)
+		t.Skip(errPool)
 	}
 	s := <-pool
 	t.Cleanup(func() { pool <- s })
@@ -136,7 +138,9 @@ type schedule struct {
 	database string
 	books    *books
 	discover bool
-	page     int // rows that are asked for at once
+	page     int    // rows that are asked for at once
+	command  string // that reads: sync or backfill
+	ahead    bool   // something was written by a clock that was ahead; archives are not believed about the future
 	log      *slog.Logger
 	asked    trigger // counts the registry's calls
 }
@@ -145,7 +149,7 @@ func newSchedule(t *testing.T, seed uint64) *schedule {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 0))
 	s := &schedule{
-		t: t, rng: rng, town: newTown(rng), server: take(t), discover: rng.IntN(4) == 0, page: 5,
+		t: t, rng: rng, town: newTown(rng), server: take(t), discover: rng.IntN(4) == 0, page: 5, command: "sync",
 		log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 	}
 	s.database = s.server.database(t)
@@ -169,6 +173,7 @@ func play(t *testing.T, seed uint64) {
 	for step := range 3 + s.rng.IntN(6) {
 		s.town.live()
 		name, do := s.pick()
+		s.command = []string{"sync", "sync", "backfill"}[s.rng.IntN(3)]
 		t.Logf("step %d: %s", step, name)
 		counts := do()
 		s.judge(counts)
@@ -179,6 +184,47 @@ func play(t *testing.T, seed uint64) {
 	s.calm()
 	s.judge(nil)
 	s.conclude()
+	if !s.ahead {
+		s.again()
+	}
+}
+
+// again imports what was exported: into the same database, which must change nothing, and into an empty one, which must then
+// hold the same history.
+func (s *schedule) again() {
+	s.t.Helper()
+	file := filepath.Join(s.t.TempDir(), "observations.ndjson")
+	s.must("export", "--out", file)
+	s.must("backfill", "--from", file)
+	s.must("verify")
+	s.judge(nil)
+	want := s.history()
+	s.database = s.server.database(s.t)
+	s.must("backfill", "--from", file)
+	s.must("verify")
+	if diff := cmp.Diff(want, s.history()); diff != "" {
+		s.t.Errorf("history in an empty database (-exported +imported):\n%s", diff)
+	}
+}
+
+// must runs a command that has to succeed.
+func (s *schedule) must(args ...string) {
+	s.t.Helper()
+	p := s.start(args...)
+	if code := s.wait(p); code != 0 {
+		s.t.Errorf("syncer %v: exit code %d:\n%s", args, code, shown(p.out.Bytes()))
+	}
+}
+
+// history is the history of every image.
+func (s *schedule) history() map[string][]row {
+	all := map[string][]row{}
+	s.connected(func() {
+		for name, image := range s.books.images(s.t) {
+			all[name] = image.History
+		}
+	})
+	return all
 }
 
 // pick chooses what happens at the next look.
@@ -223,10 +269,7 @@ func (s *schedule) conclude() {
 		quiet(s.t, s.books.conn)
 		s.books.settled(s.t, s.town.world, func(image string) bool { return !s.town.wobbly[image] })
 	})
-	p := s.start("verify", "--log-level", "warn")
-	if code := s.wait(p); code != 0 {
-		s.t.Errorf("verify ends with %d:\n%s", code, shown(p.out.Bytes()))
-	}
+	s.must("verify")
 }
 
 // armed has a thing done at one of the calls of the registry or one of the messages to the database.
@@ -252,7 +295,7 @@ func (s *schedule) disarm() bool {
 // sync runs the program once and wants one of the codes. It returns what it said last.
 func (s *schedule) sync(during func(*process), codes ...int) (output string) {
 	s.t.Helper()
-	p := s.start("sync", "--log-level", "warn")
+	p := s.start(s.command, "--log-level", "warn")
 	if during != nil {
 		during(p)
 	}
@@ -268,6 +311,7 @@ func (s *schedule) sync(during func(*process), codes ...int) (output string) {
 // calm is a run that nothing disturbs: 0, or 3 when images are held back.
 func (s *schedule) calm() map[string]int64 {
 	s.t.Helper()
+	s.command = "sync"
 	s.sync(nil, 0, 3)
 	s.connected(func() {
 		last := query[struct {
@@ -348,6 +392,7 @@ func (s *schedule) wrongClock() map[string]int64 {
 	if disturbed {
 		s.armed(false, cancel)
 	}
+	s.ahead = s.ahead || off > 0
 	err := s.inside(ctx, s.t, off)
 	fired := s.disarm()
 	s.t.Logf("%v off: %v", off, err)
