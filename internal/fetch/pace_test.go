@@ -295,6 +295,46 @@ func TestRetryBudget(t *testing.T) {
 	})
 }
 
+// TestSuccessesEarnRetries lets every other call fail, for ever: as long as the others succeed, that is no reason to stop.
+func TestSuccessesEarnRetries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := bubble(t, 1, func(o *Options) {
+			o.RetryBudget = 50
+			o.Transport = &failing{times: 1, then: o.Transport}
+		})
+		for i := range 500 {
+			if _, err := s.Read(t.Context(), repo("web")); err != nil {
+				t.Fatalf("read %d: %v", i, err)
+			}
+		}
+	})
+}
+
+// TestPoisonedRepos reads repos that always fail while another is read well. That is their failure and not the source's.
+func TestPoisonedRepos(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := bubble(t, 1, func(*Options) {}, fakeapi.Faults(fakeapi.Rule{Repo: "web", Do: fakeapi.RetCode(110, "timeout")}))
+		var wg sync.WaitGroup
+		ctx, done := context.WithCancel(t.Context())
+		wg.Go(func() {
+			for sleep(ctx, time.Second) == nil {
+				if _, err := s.Read(ctx, repo("other")); err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		})
+		for range 5 {
+			if _, err := s.Read(t.Context(), repo("web")); err == nil || errors.Is(err, registry.ErrUnavailable) {
+				t.Errorf("error %v", err)
+			}
+		}
+		done()
+		wg.Wait()
+	})
+}
+
 // failing fails so many calls before each one that it lets through.
 type failing struct {
 	times, count int

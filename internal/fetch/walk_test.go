@@ -94,6 +94,25 @@ func TestCleanWalkOfAMovedList(t *testing.T) {
 	}
 }
 
+// TestSeamsTellWhatCountsDoNot moves a list so that no row repeats and all counts fit; only the rows shared by two pages differ.
+func TestSeamsTellWhatCountsDoNot(t *testing.T) {
+	t.Parallel()
+	s := newSim(rand.New(rand.NewPCG(1, 1)), anyOrder, churn{}, 8, 6, false) // pages 0-5 and 4-7
+	s.clocks = clocksMute
+	s.happen = func() {
+		if s.requests == 2 {
+			s.list = []int32{7, 4, 5, 3, 1, 2, 6, 8}
+		}
+	}
+	v, err := read(t.Context(), s, &habits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lost := s.lost(v.began, v.images); lost > 0 || v.walks < 2 || v.broken == 0 {
+		t.Errorf("%d lost, evidence %v after %d walks, %d seams broken", lost, v.evidence, v.walks, v.broken)
+	}
+}
+
 // TestBusyList reads a list of 50,000 images that moves every few requests. It has to end after about one walk, with what it
 // proves.
 func TestBusyList(t *testing.T) {
