@@ -12,7 +12,7 @@ import (
 type storeSink struct{ *store.Store }
 
 func (s storeSink) Begin(ctx context.Context, run syncer.NewRun) (syncer.Record, error) {
-	r, err := s.Store.BeginRun(ctx, store.NewRun(run))
+	r, err := s.BeginRun(ctx, store.NewRun(run))
 	if err != nil {
 		return nil, err
 	}
