@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,7 +48,15 @@ func (m *Metrics) Push(ctx context.Context, address, shard string) error {
 		p = p.BasicAuth(user.Username(), password)
 	}
 	if err := p.PushContext(ctx); err != nil {
-		return fmt.Errorf("push metrics: %w", err)
+		return fmt.Errorf("push metrics to %s: %w", u.Host, unquoted(err, u))
 	}
 	return nil
+}
+
+// unquoted is a push's error without the address, in whose path or query a gateway's token may stand.
+func unquoted(err error, address *url.URL) error {
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		return request.Err
+	}
+	return errors.New(strings.ReplaceAll(err.Error(), strings.TrimSuffix(address.String(), "/"), address.Host))
 }

@@ -198,11 +198,12 @@ func TestPush(t *testing.T) {
 		t.Error("the metrics are not in the body")
 	}
 	status = http.StatusForbidden
+	address += "/hunter2"
 	refused := m.Push(t.Context(), address, "0/4")
 	gateway.Close()
 	for _, err := range []error{refused, m.Push(t.Context(), address, "0/4"), m.Push(t.Context(), "http://ops:hunter2@[", "0/4")} {
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("want an error without the password, got %v", err)
+			t.Errorf("want an error without the password and what the path holds, got %v", err)
 		}
 	}
 }
