@@ -26,7 +26,7 @@ type Options struct {
 	Repo   string         // repo of files that name none
 	Image  string         // image of files that name none
 	Zone   *time.Location // of CreateTime and UpdateTime without a zone
-	Now    time.Time      // observations from after it, and a day of grace, are refused
+	Now    time.Time      // observations from after it, but for some minutes of grace, are refused
 	Stdin  io.Reader
 }
 

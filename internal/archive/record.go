@@ -36,8 +36,8 @@ var fieldNames = map[string]int{
 }
 
 const (
-	maxName = 1024           // bytes; a longer one does not fit into a database index
-	grace   = 24 * time.Hour // by which the clock that wrote an archive may be ahead
+	maxName = 1024             // bytes; a longer one does not fit into a database index
+	grace   = 10 * time.Minute // by which the clock that wrote an archive may be ahead
 )
 
 // earliest is before any container registry. What is older is a date that was not understood.

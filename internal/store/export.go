@@ -22,19 +22,23 @@ type ExportOptions struct {
 func (s *Store) Export(ctx context.Context, w io.Writer, opt ExportOptions) (int64, error) {
 	var n int64
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		// COPY takes no arguments, so they are handed over as settings of the transaction.
+		// COPY takes no arguments, so they are handed over as settings of the transaction. Of everything, joins by index would
+		// take for ever, and how much it is can be estimated badly.
 		if _, err := tx.Exec(ctx, `
 -- name: ExportSettings
 SELECT set_config('syncer.export_since', $1, true), set_config('syncer.export_until', $2, true),
        set_config('syncer.export_source', $3, true), set_config('syncer.export_repo', $4, true),
-       set_config('syncer.export_image', $5, true), set_config('jit', 'off', true), set_config('work_mem', '64MB', true)`,
-			bound(opt.Since, "-infinity"), bound(opt.Until, "infinity"), opt.Source, opt.Repo, opt.Image); err != nil {
+       set_config('syncer.export_image', $5, true), set_config('jit', 'off', true), set_config('work_mem', '64MB', true),
+       set_config('enable_nestloop', $6, true)`,
+			bound(opt.Since, "-infinity"), bound(opt.Until, "infinity"), opt.Source, opt.Repo, opt.Image,
+			map[bool]string{true: "off", false: "on"}[opt.Source+opt.Repo+opt.Image == ""]); err != nil {
 			return err
 		}
+		query := exportSQL(opt)
 		// One column without quotes or separators: JSON has no control characters of its own.
-		sql := "COPY (SELECT json_strip_nulls(row_to_json(o)) FROM (" + exportSQL + ") o) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
+		sql := "COPY (SELECT json_strip_nulls(row_to_json(o)) FROM (" + query + ") o) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
 		if opt.CSV {
-			sql = "COPY (" + exportSQL + ") TO STDOUT (FORMAT csv, HEADER)"
+			sql = "COPY (" + query + ") TO STDOUT (FORMAT csv, HEADER)"
 		}
 		tag, err := tx.Conn().PgConn().CopyTo(ctx, w, sql)
 		n = tag.RowsAffected()
@@ -57,28 +61,34 @@ func exportMoment(column string) string {
 
 // exportSQL has a row an observation. Tag and UpdateTime are known of the last sight alone, CreateTime of the present generation;
 // that of an earlier one stands in for the time the registry gave, which tells it from the next and says nothing else.
-var exportSQL = `
+func exportSQL(opt ExportOptions) string {
+	wanted := "true"
+	for _, filter := range []struct{ value, column, setting string }{
+		{opt.Source, "r.source", "syncer.export_source"}, {opt.Repo, "r.name", "syncer.export_repo"}, {opt.Image, "i.name", "syncer.export_image"},
+	} {
+		if filter.value != "" {
+			wanted += " AND " + filter.column + " = current_setting('" + filter.setting + "')"
+		}
+	}
+	return `
 -- name: Export
 WITH wanted AS (
     SELECT i.*, r.source, r.project_id, r.name AS repo, COALESCE(i.last_counted_at, i.last_seen_at, r.last_look_at) AS counted_at
     FROM syncer.images i
     JOIN syncer.repos r USING (repo_id)
-    WHERE (current_setting('syncer.export_source') = '' OR r.source = current_setting('syncer.export_source'))
-      AND (current_setting('syncer.export_repo') = '' OR r.name = current_setting('syncer.export_repo'))
-      AND (current_setting('syncer.export_image') = '' OR i.name = current_setting('syncer.export_image'))
+    WHERE ` + wanted + `
 ), runs AS (
     SELECT h.image_id, h.observed_at AS first_at, h.pull_count, h.generation, CASE WHEN h.kind = 2 THEN h.since END AS absent_at,
            LEAD(h.since) OVER w AS next_since
     FROM syncer.history h
     WHERE h.image_id IN (SELECT image_id FROM wanted)
     WINDOW w AS (PARTITION BY h.image_id ORDER BY h.observed_at)
+), ends AS (
+    SELECT u.*, COALESCE(u.next_since, m.counted_at) AS last_at FROM runs u JOIN wanted m USING (image_id)
 ), sights AS (
-    SELECT u.image_id, s.at, u.pull_count, u.generation, CASE WHEN s.at = u.first_at THEN u.absent_at END AS absent_at
-    FROM runs u
-    JOIN wanted m USING (image_id)
-    CROSS JOIN LATERAL (SELECT u.first_at AS at
-                        UNION
-                        SELECT GREATEST(u.first_at, COALESCE(u.next_since, m.counted_at))) s
+    SELECT image_id, first_at AS at, pull_count, generation, absent_at FROM ends
+    UNION ALL
+    SELECT image_id, last_at, pull_count, generation, NULL FROM ends WHERE last_at > first_at
 ), looks AS (
     SELECT repo_id, finished_at AS at FROM syncer.repo_syncs WHERE status IN ('ok', 'drifting', 'held')
     UNION
@@ -94,19 +104,21 @@ WITH wanted AS (
     SELECT c.image_id, s.at, c.pull_count, c.generation, NULL
     FROM silent s
     CROSS JOIN LATERAL (
-        SELECT m.image_id, h.pull_count, h.generation
-        FROM wanted m
+        SELECT i.image_id, h.pull_count, h.generation
+        FROM syncer.images i
+        JOIN syncer.repos r ON r.repo_id = s.repo_id
         CROSS JOIN LATERAL (SELECT x.observed_at, x.pull_count, x.generation
                             FROM syncer.history x
-                            WHERE x.image_id = m.image_id AND x.observed_at < s.at
+                            WHERE x.image_id = i.image_id AND x.observed_at < s.at
                             ORDER BY x.observed_at DESC
                             LIMIT 1) h
-        WHERE m.repo_id = s.repo_id
+        WHERE i.image_id > s.repo_id << 32 AND i.image_id < (s.repo_id + 1) << 32 AND ` + wanted + `
           AND s.at < COALESCE((SELECT x.since
                                FROM syncer.history x
-                               WHERE x.image_id = m.image_id AND x.observed_at > h.observed_at
+                               WHERE x.image_id = i.image_id AND x.observed_at > h.observed_at
                                ORDER BY x.observed_at
-                               LIMIT 1), m.counted_at)
+                               LIMIT 1), i.last_counted_at, i.last_seen_at, r.last_look_at)
+        ORDER BY i.image_id
         LIMIT 1) c
 )
 SELECT ` + exportMoment("o.at") + ` AS observed_at, m.source, m.project_id, m.repo, m.name AS image, o.pull_count,
@@ -120,3 +132,4 @@ SELECT ` + exportMoment("o.at") + ` AS observed_at, m.source, m.project_id, m.re
 FROM observations o
 JOIN wanted m USING (image_id)
 WHERE o.at >= current_setting('syncer.export_since')::timestamptz AND o.at < current_setting('syncer.export_until')::timestamptz`
+}
