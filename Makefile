@@ -51,6 +51,15 @@ chaos: build ## play SCHEDULES random schedules of kills, faults and restarts, f
 build: ## build bin/syncer, a static binary
 	CGO_ENABLED=0 go build -trimpath -buildvcs=$(STAMP) -o bin/syncer ./cmd/syncer
 
+.PHONY: release
+release: ## make dist/: static binaries for linux/amd64 and arm64, their bills of materials (SPDX), checksums
+	@rm -rf dist && mkdir dist
+	@set -e; for arch in amd64 arm64; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=$(STAMP) -o dist/syncer-linux-$$arch ./cmd/syncer; \
+		go run ./deploy/sbom dist/syncer-linux-$$arch >dist/syncer-linux-$$arch.spdx.json; \
+	done
+	@cd dist && sha256sum * >SHA256SUMS && cat SHA256SUMS
+
 .PHONY: image
 image: ## build the container image, named IMAGE
 	docker build -f deploy/Dockerfile $(if $(GO_IMAGE),--build-arg GO_IMAGE=$(GO_IMAGE)) -t $(IMAGE) \
