@@ -68,7 +68,21 @@ func (s *Store) Import(ctx context.Context, observations iter.Seq2[registry.Obse
 	case err != nil && im.refused != nil:
 		return im.sum, im.refused
 	}
+	if err == nil && im.sum.RowsAdded >= manyRows {
+		s.analyze(ctx)
+	}
 	return im.sum, databaseError("import", err)
+}
+
+// manyRows is how many new rows make the server's statistics worthless. It would count those of a single month again by itself,
+// some time, and never those of all months together.
+const manyRows = 100_000
+
+// analyze lets the server count again. Reports are only slower without.
+func (s *Store) analyze(ctx context.Context) {
+	if _, err := s.pool.Exec(ctx, "-- name: AnalyzeImported\nANALYZE syncer.history, syncer.image_days, syncer.images, syncer.repo_days, syncer.archived_looks"); err != nil {
+		s.log.WarnContext(ctx, "statistics of the tables are not made", "error", err)
+	}
 }
 
 // errDryRun takes back what a dry run staged.
