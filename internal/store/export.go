@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -62,14 +63,15 @@ func exportMoment(column string) string {
 // exportSQL has a row an observation. Tag and UpdateTime are known of the last sight alone, CreateTime of the present generation;
 // that of an earlier one stands in for the time the registry gave, which tells it from the next and says nothing else.
 func exportSQL(opt ExportOptions) string {
-	wanted := "true"
+	conditions := []string{"true"}
 	for _, filter := range []struct{ value, column, setting string }{
 		{opt.Source, "r.source", "syncer.export_source"}, {opt.Repo, "r.name", "syncer.export_repo"}, {opt.Image, "i.name", "syncer.export_image"},
 	} {
 		if filter.value != "" {
-			wanted += " AND " + filter.column + " = current_setting('" + filter.setting + "')"
+			conditions = append(conditions, filter.column+" = current_setting('"+filter.setting+"')")
 		}
 	}
+	wanted := strings.Join(conditions, " AND ")
 	return `
 -- name: Export
 WITH wanted AS (
