@@ -22,9 +22,15 @@ type lister struct {
 	source  *Source
 	request request // offset and limit are filled in for each page
 
-	mu      sync.Mutex
 	last    time.Time // when the latest page was there
 	foreign string    // another repo's name that a row carried
+}
+
+// arrival is a page and when it was there.
+type arrival struct {
+	offset int
+	page   page
+	at     time.Time
 }
 
 func (l *lister) limit() int { return l.request.limit }
@@ -35,31 +41,75 @@ func (l *lister) now() time.Time {
 	return l.source.opts.Now().Add(skew)
 }
 
-// pages implements pager.
+// pages implements pager. Pages are decoded where they arrive and entered by the caller alone: workers that took turns at the
+// book would stand in line behind each other instead of having requests on the wire.
 func (l *lister) pages(ctx context.Context, offsets []int, take func(int, page)) error {
 	if len(offsets) == 1 && offsets[0] == 0 {
 		return l.first(ctx, take)
 	}
+	ctx, cancel := context.WithCancel(ctx) // should take panic, no worker is left behind
+	defer cancel()
+	workers := min(len(offsets), 2*l.source.opts.Concurrency) // one half is on the wire, the other decodes and stands ready
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(2 * l.source.opts.Concurrency) // one half is on the wire, the other decodes and stands ready
-	for _, offset := range offsets {
-		g.Go(func() error {
-			if ctx.Err() != nil {
+	next := make(chan int)
+	g.Go(func() error {
+		defer close(next)
+		for _, offset := range offsets {
+			select {
+			case next <- offset:
+			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
-			return l.page(ctx, l.request, offset, take)
+		}
+		return nil
+	})
+	arrivals := make(chan arrival, workers)
+	for range workers {
+		g.Go(func() error {
+			for offset := range next {
+				a, err := l.page(ctx, l.request, offset)
+				if err != nil {
+					return err
+				}
+				select {
+				case arrivals <- a:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+			}
+			return nil
 		})
 	}
-	return g.Wait()
+	done := make(chan error, 1)
+	go func() {
+		done <- g.Wait()
+		close(arrivals)
+	}()
+	for a := range arrivals {
+		l.enter(a, take)
+	}
+	return <-done
+}
+
+// enter hands a page to the walk.
+func (l *lister) enter(a arrival, take func(int, page)) {
+	if a.at.After(l.last) {
+		l.last = a.at
+	}
+	if a.page.foreign != "" {
+		l.foreign = a.page.foreign
+	}
+	take(a.offset, a.page)
 }
 
 // first reads the first page, with fewer rows where the server refuses to give as many as it is asked for.
 func (l *lister) first(ctx context.Context, take func(int, page)) error {
 	size, proven := l.source.size.current()
 	l.request.limit = size
-	err := l.page(ctx, l.request, 0, take)
+	a, err := l.page(ctx, l.request, 0)
 	if err == nil {
 		l.source.size.worked(size)
+		l.enter(a, take)
 		return nil
 	}
 	if proven || !badParameter(err) {
@@ -71,17 +121,18 @@ func (l *lister) first(ctx context.Context, take func(int, page)) error {
 		}
 		r := l.request
 		r.limit = smaller
-		if l.page(ctx, r, 0, take) == nil {
+		if a, err := l.page(ctx, r, 0); err == nil {
 			l.source.opts.Logger.InfoContext(ctx, "registry refuses the page size", "source", l.source.opts.Name, "size", size, "used", smaller)
 			l.source.size.worked(smaller)
 			l.request.limit = smaller
+			l.enter(a, take)
 			return nil
 		}
 	}
 	return err // of the size that was asked for: the size was not what was refused
 }
 
-func (l *lister) page(ctx context.Context, r request, offset int, take func(int, page)) (err error) {
+func (l *lister) page(ctx context.Context, r request, offset int) (a arrival, err error) {
 	r.offset = offset
 	// Pages are read in goroutines, where a panic over one page would end the process. It is this repo's failure.
 	defer func() {
@@ -92,17 +143,7 @@ func (l *lister) page(ctx context.Context, r request, offset int, take func(int,
 		}
 	}()
 	p, err := l.source.call(ctx, r)
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.last = l.source.opts.Now()
-	if p.foreign != "" {
-		l.foreign = p.foreign
-	}
-	take(offset, p)
-	return nil
+	return arrival{offset: offset, page: p, at: l.source.opts.Now()}, err
 }
 
 // fallbackSizes are tried when the page size is refused; 20 is the documented default.
