@@ -435,6 +435,7 @@ func (s *schedule) several() map[string]int64 {
 // meanwhile lets images be pulled while they are read. What the database then says of them must lie between before and after;
 // it is what the model goes on from.
 func (s *schedule) meanwhile() map[string]int64 {
+	s.command = "sync" // a backfill that goes on leaves out what it read before
 	before := map[string]int64{}
 	for _, repo := range s.town.repos {
 		for _, img := range s.town.world.Images(repo) {
