@@ -79,7 +79,7 @@ func TestKilledBackfillGoesOn(t *testing.T) {
 			written[repo] = true
 		}
 	}
-	if len(written) < repos/10 || len(written) == repos {
+	if len(written) == 0 || len(written) == repos {
 		t.Errorf("%d of %d repos were written before the last call: the kills came too early or too late", len(written), repos)
 	}
 	if out, err := backfill(-1); err != nil {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -35,10 +36,10 @@ func TestStoppedAnywhere(t *testing.T) {
 		release, come := make(chan struct{}), make(chan struct{}, 10_000)
 		after := 1 + rng.IntN(3*repos) // requests until the signal
 		hang := fakeapi.Hang(release)
-		var seen int
-		server.Set(fakeapi.FaultFunc(func(fakeapi.Request) fakeapi.Fault { // one at a time
+		var seen atomic.Int64
+		server.Set(fakeapi.FaultFunc(func(fakeapi.Request) fakeapi.Fault {
 			come <- struct{}{}
-			if seen++; stuck && seen >= after {
+			if n := seen.Add(1); stuck && n >= int64(after) {
 				return hang
 			}
 			return nil

@@ -409,13 +409,14 @@ func (s *schedule) wrongClock() map[string]int64 {
 func (s *schedule) several() map[string]int64 {
 	s.api.Set(fakeapi.Latency(time.Duration(s.rng.IntN(20)) * time.Millisecond))
 	defer s.api.Set(fakeapi.Latency(0))
-	all := []*process{s.start("sync", "--log-level", "warn")}
+	first := s.start("sync", "--log-level", "warn")
+	all := []*process{first}
 	codes := [][]int{{0, 3}, {0, 3}, {0, 3}}
 	switch s.rng.IntN(4) {
 	case 0:
 		// The message that kills the first may be another one's, and then be lost with its connection.
 		codes = [][]int{{killed, 0, 3, 6}, {0, 3, 6}, {0, 3, 6}}
-		s.armed(s.either(), func() { all[0].signal(syscall.SIGKILL) })
+		s.armed(s.either(), func() { first.signal(syscall.SIGKILL) })
 	case 1, 2:
 		codes = [][]int{{0, 3, 6}, {0, 3, 6}, {0, 3, 6}}
 		s.armed(false, s.server.proxy.dropLocks)
