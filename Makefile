@@ -31,6 +31,7 @@ test: ## run all tests
 	@.ci/setup server pooler || true
 	$(WITH_SERVER) go test ./...
 
+# The detector looks at packages; cmd/syncer, chaos and deploy drive the built program, which it cannot see.
 .PHONY: check
 check: ## run everything that must hold before a commit: format, vet, lint, race, end to end
 	@.ci/setup server pooler compiler || true
@@ -38,7 +39,7 @@ check: ## run everything that must hold before a commit: format, vet, lint, race
 	go vet ./...
 	go mod tidy -diff
 	$(LINT) run ./...
-	$(WITH_SERVER) env CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m ./...
+	$(WITH_SERVER) env CGO_ENABLED=1 go test -race -shuffle=on -timeout 30m $$(go list ./... | grep -vE '/(cmd/syncer|internal/chaos|deploy)')
 	@$(MAKE) --no-print-directory e2e
 
 .PHONY: chaos
