@@ -18,7 +18,7 @@ const rounds = 5
 
 // fleet is a set of repos of equal size whose counts the benchmark moves.
 type fleet struct {
-	b     *testing.B
+	b     testing.TB
 	dsn   string
 	s     *store.Store
 	conn  *pgx.Conn
@@ -26,7 +26,7 @@ type fleet struct {
 	repos []registry.Snapshot
 }
 
-func newFleet(b *testing.B, repos, size int) *fleet {
+func newFleet(b testing.TB, repos, size int) *fleet {
 	b.Helper()
 	dsn := migrated(b)
 	s, err := store.Open(b.Context(), dsn, store.Options{})
@@ -58,10 +58,21 @@ func newFleet(b *testing.B, repos, size int) *fleet {
 	return f
 }
 
+// reconnect ends the store's sessions and opens others.
+func (f *fleet) reconnect() {
+	f.s.Close()
+	s, err := store.Open(f.b.Context(), f.dsn, store.Options{})
+	if err != nil {
+		f.b.Fatal(err)
+	}
+	f.s = s
+	f.b.Cleanup(s.Close)
+}
+
 // sync applies all repos the way a run does, and returns how long that took.
 func (f *fleet) sync() time.Duration {
 	f.now = f.now.Add(time.Hour)
-	perCall := max(1, min(100, 20_000/max(1, len(f.repos[0].Images))))
+	perCall := max(1, min(500, 20_000/max(1, len(f.repos[0].Images))))
 	began := time.Now()
 	run, err := f.s.BeginRun(f.b.Context(), store.NewRun{Kind: registry.RunSync, Shard: "0/1", Version: "bench", StartedAt: f.now})
 	if err != nil {

@@ -23,29 +23,43 @@ type claimed struct {
 // as the run lives, so a pooler gives it to nobody else, and the claims vanish together with a dead run. Should the connection
 // break while the run goes on, another run may take a repo over; Apply then finds that the repo was looked at in between.
 func (r *Run) Claim(ctx context.Context, repos []registry.Repo) (held []registry.RepoKey, err error) {
-	sources, names, projects := spread(repos)
-	if err := r.store.addRepos(ctx, sources, names, projects); err != nil {
-		return nil, databaseError("claim repos", err)
-	}
 	r.holding.Lock()
 	defer r.holding.Unlock()
 	if r.holder == nil {
 		return nil, databaseError("claim repos", errLockLost)
 	}
-	rows, err := r.holder.Query(ctx, `
--- name: ClaimRepos
-SELECT r.repo_id, r.source, r.name, r.last_look_at, pg_try_advisory_lock($3 | r.repo_id)
-FROM syncer.repos r
-JOIN unnest($1::text[], $2::text[]) AS n (source, name) ON r.source = n.source AND r.name = n.name`,
-		sources, names, repoLockSpace<<32)
-	if err != nil {
+	held, unknown, err := r.claim(ctx, repos)
+	if err != nil || len(unknown) == 0 {
+		return held, databaseError("claim repos", err)
+	}
+	sources, names, projects := spread(unknown)
+	if err := r.store.addRepos(ctx, sources, names, projects); err != nil {
 		return nil, databaseError("claim repos", err)
 	}
+	more, _, err := r.claim(ctx, unknown)
+	return append(held, more...), databaseError("claim repos", err)
+}
+
+// claim takes those of the repos that have a row, and returns those that another run holds and those that have none.
+func (r *Run) claim(ctx context.Context, repos []registry.Repo) (held []registry.RepoKey, unknown []registry.Repo, err error) {
+	sources, names, _ := spread(repos)
+	rows, err := r.holder.Query(ctx, `
+-- name: ClaimRepos
+SELECT r.repo_id, n.place, r.last_look_at, pg_try_advisory_lock($3 | r.repo_id)
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n (source, name, place)
+-- OFFSET 0 keeps this a look into the index for each repo: joined, all repos of all groups would be read for each group.
+CROSS JOIN LATERAL (SELECT repo_id, last_look_at FROM syncer.repos WHERE source = n.source AND name = n.name OFFSET 0) AS r`,
+		sources, names, repoLockSpace<<32)
+	if err != nil {
+		return nil, nil, err
+	}
+	found := make([]bool, len(repos))
 	var c claimed
-	var key registry.RepoKey
+	var place int
 	var mine bool
-	_, err = pgx.ForEachRow(rows, []any{&c.id, &key.Source, &key.Name, &c.lastLook, &mine}, func() error {
-		if mine {
+	_, err = pgx.ForEachRow(rows, []any{&c.id, &place, &c.lastLook, &mine}, func() error {
+		found[place-1] = true
+		if key := repos[place-1].Key; mine {
 			r.repos[key] = c
 		} else {
 			held = append(held, key)
@@ -53,7 +67,12 @@ JOIN unnest($1::text[], $2::text[]) AS n (source, name) ON r.source = n.source A
 		c.lastLook = nil
 		return nil
 	})
-	return held, databaseError("claim repos", err)
+	for i := range repos {
+		if !found[i] {
+			unknown = append(unknown, repos[i])
+		}
+	}
+	return held, unknown, err
 }
 
 // Known are the repos of a source that were read before and are not gone.
@@ -120,8 +139,8 @@ func (s *Store) addRepos(ctx context.Context, sources, names, projects []string)
 INSERT INTO syncer.repos (source, name, project_id)
 SELECT source, name, project_id
 FROM unnest($1::text[], $2::text[], $3::text[]) AS n (source, name, project_id)
--- Known repos are left out here, as ON CONFLICT would use up an id for each.
-WHERE NOT EXISTS (SELECT FROM syncer.repos r WHERE r.source = n.source AND r.name = n.name)
+-- Known repos are left out here, as ON CONFLICT would use up an id for each. OFFSET 0 as in ClaimRepos.
+WHERE NOT EXISTS (SELECT FROM syncer.repos r WHERE r.source = n.source AND r.name = n.name OFFSET 0)
 ORDER BY source, name
 ON CONFLICT DO NOTHING`, sources, names, projects)
 	return err
@@ -134,6 +153,7 @@ func repoIDs(ctx context.Context, tx pgx.Tx, sources, names []string) (map[regis
 SELECT r.repo_id, r.source, r.name
 FROM syncer.repos r
 JOIN unnest($1::text[], $2::text[]) AS n (source, name) ON r.source = n.source AND r.name = n.name
+WHERE r.source = ANY ($1) AND r.name = ANY ($2) -- twice, or all repos are read to join a few
 ORDER BY r.repo_id
 FOR NO KEY UPDATE OF r -- in the order in which everybody locks them`, sources, names)
 	if err != nil {

@@ -39,7 +39,6 @@ func writeLooks(ctx context.Context, tx pgx.Tx, looks []*look, c *changes) error
 type comparison struct {
 	byRepo map[int64]*look
 	c      *changes
-	last   int64   // id of the last image that was compared
 	open   []int64 // images that want a closer look
 }
 
@@ -53,49 +52,49 @@ func compareKnown(ctx context.Context, tx pgx.Tx, looks []*look, c *changes) err
 		cmp.byRepo[l.repoID], ids[i] = l, l.repoID
 	}
 	if len(ids) != 1 {
-		_, err := cmp.next(ctx, tx, `
+		return cmp.next(ctx, tx, `
 -- name: KnownImages
 SELECT `+briefColumns+` FROM syncer.images WHERE repo_id = ANY ($1)`, ids)
-		return err
 	}
-	end := (ids[0] + 1) << 32
-	for cmp.last = ids[0] << 32; ; {
-		n, err := cmp.next(ctx, tx, `
+	// By ranges of numbers, not by LIMIT: a server that knows nothing of the table yet would sort all the repo's images for
+	// each chunk.
+	first, end := ids[0]<<32, ids[0]<<32+looks[0].nextImage
+	for ; first < end; first += chunk {
+		if err := cmp.next(ctx, tx, `
 -- name: KnownImagesOfOneRepo
-SELECT `+briefColumns+` FROM syncer.images WHERE image_id > $1 AND image_id < $2 ORDER BY image_id LIMIT $3`, cmp.last, end, chunk)
-		if err != nil || n < chunk {
+SELECT `+briefColumns+` FROM syncer.images WHERE image_id >= $1 AND image_id < $2`, first, min(first+chunk, end)); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // next compares the images of one answer, in brief first, then those that want it in full.
-func (cmp *comparison) next(ctx context.Context, tx pgx.Tx, sql string, args ...any) (n int, err error) {
+func (cmp *comparison) next(ctx context.Context, tx pgx.Tx, sql string, args ...any) error {
 	rows, err := tx.Query(ctx, sql, args...)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	for rows.Next() {
-		n++
 		cmp.brief(rows.RawValues())
 	}
 	if err := rows.Err(); err != nil {
-		return 0, err
+		return err
 	}
 	if err := cmp.full(ctx, tx); err != nil {
-		return 0, err
+		return err
 	}
-	return n, cmp.c.flushAt(ctx, tx, chunk/2)
+	return cmp.c.flushAt(ctx, tx, chunk/2)
 }
 
 // brief looks a known image up in the snapshot of its repo. Nearly all images are done with here.
 func (cmp *comparison) brief(raw [][]byte) {
-	cmp.last = int64Of(raw[colID])
-	l := cmp.byRepo[cmp.last>>32]
+	id := int64Of(raw[colID])
+	l := cmp.byRepo[id>>32]
 	i, ok := l.seen[string(raw[colName])]
 	if !ok {
 		if raw[colLive][0] != 0 {
-			cmp.open = append(cmp.open, cmp.last)
+			cmp.open = append(cmp.open, id)
 		}
 		return // what is deleted stays deleted
 	}
@@ -107,7 +106,7 @@ func (cmp *comparison) brief(raw [][]byte) {
 		l.liveSum = addCapped(l.liveSum, img.PullCount)
 	case settled && l.move(cmp.c, raw, img):
 	default:
-		cmp.open = append(cmp.open, cmp.last)
+		cmp.open = append(cmp.open, id)
 	}
 }
 

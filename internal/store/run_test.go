@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 
 	"syncer/internal/registry"
 	"syncer/internal/store"
@@ -124,23 +123,42 @@ func TestRunKeepsItsLockThroughALostConnection(t *testing.T) {
 	w := newWorld(t)
 	run := w.begin()
 	defer run.Close()
-	conn, err := pgx.Connect(t.Context(), w.dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
 	const holders = `SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
 WHERE l.locktype = 'advisory' AND l.classid = 1937337955 AND d.datname = current_database()`
 	w.expect("lock", holders, "1")
-	if _, err := conn.Exec(t.Context(), `SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-WHERE l.locktype = 'advisory' AND d.datname = current_database()`); err != nil {
-		t.Fatal(err)
-	}
+	w.exec(breakLocks)
 	for deadline := time.Now().Add(30 * time.Second); w.query(holders)[0] != "1"; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the lock was not taken again")
 		}
 	}
+}
+
+// breakLocks ends the connections that hold a run's lock.
+const breakLocks = `SELECT pg_terminate_backend(l.pid, 10000) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+WHERE l.locktype = 'advisory' AND d.datname = current_database()`
+
+// A run whose connection broke has lost its claims without knowing it. What another run wrote in the meantime stands, and the
+// pulls that both have seen count once.
+func TestRunThatLostItsClaimsWritesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.look(registry.Complete, images("nginx", 10))
+	run := w.begin()
+	defer run.Close()
+	if held, err := run.Claim(t.Context(), []registry.Repo{w.repo}); err != nil || len(held) > 0 {
+		t.Fatalf("claim: %v, held %v", err, held)
+	}
+	late := registry.Snapshot{
+		Repo: w.repo, StartedAt: w.now, FinishedAt: w.now.Add(90 * time.Minute), Images: images("nginx", 15), Evidence: registry.Complete,
+	}
+	w.exec(breakLocks)
+	w.look(registry.Complete, images("nginx", 14))
+	results, err := run.Apply(t.Context(), []registry.Snapshot{late}, store.ApplyOptions{})
+	if err != nil || results[0].Status != registry.RepoLocked {
+		t.Errorf("%+v, %v", results, err)
+	}
+	w.expect("history", `SELECT pull_count, pulls FROM syncer.history ORDER BY observed_at`, "10|-", "14|4")
 }
 
 func TestRefusedDataFailsOneRepoOnly(t *testing.T) {

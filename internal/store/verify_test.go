@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"pgregory.net/rapid"
 
 	"syncer/internal/registry"
 	"syncer/internal/store"
@@ -100,80 +99,5 @@ func TestVerifyFindsAndMendsEachError(t *testing.T) {
 				t.Fatalf("after repair: %q", left)
 			}
 		})
-	}
-}
-
-// model is what a history must come to, kept the simple way: all looks in memory.
-type model struct {
-	counts map[string]int64
-	pulls  map[string]int64 // believed pulls, as sums
-}
-
-// Random histories, applied in batches of random size, verify clean and add up to the growth of counters that never fall.
-func TestRandomHistoriesVerify(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	looks := 0
-	rapid.Check(t, func(rt *rapid.T) {
-		looks++
-		repos := rapid.IntRange(1, 4).Draw(rt, "repos")
-		worlds := make([]*model, repos)
-		for i := range worlds {
-			worlds[i] = &model{counts: map[string]int64{}, pulls: map[string]int64{}}
-		}
-		for range rapid.IntRange(1, 12).Draw(rt, "rounds") {
-			w.now = w.now.Add(time.Duration(rapid.IntRange(1, 40).Draw(rt, "hours")) * time.Hour)
-			var snaps []registry.Snapshot
-			for i, m := range worlds {
-				if rapid.IntRange(0, 3).Draw(rt, "looked") == 0 {
-					continue
-				}
-				key := registry.RepoKey{Source: "default", Name: fmt.Sprintf("repo%d-%d", looks, i)}
-				snaps = append(snaps, registry.Snapshot{
-					Repo: registry.Repo{Key: key}, StartedAt: w.now, FinishedAt: w.now, Images: m.look(rt),
-					Evidence: rapid.SampledFrom([]registry.Evidence{registry.Complete, registry.Drifting, registry.Partial}).Draw(rt, "evidence"),
-				})
-			}
-			if len(snaps) > 0 {
-				w.apply(snaps...)
-			}
-		}
-		for i, m := range worlds {
-			m.check(rt, w, fmt.Sprintf("repo%d-%d", looks, i))
-		}
-	})
-	if found := w.verify(false); len(found) > 0 {
-		t.Errorf("%d differences, first %q", len(found), found[0])
-	}
-}
-
-// look moves the model's truth and reads it, now and then through a glitch or without some rows.
-func (m *model) look(t *rapid.T) []registry.Image {
-	var list []registry.Image
-	for _, name := range []string{"a", "b", "c", "d", "e"} {
-		if _, known := m.counts[name]; !known && rapid.Bool().Draw(t, "not yet") {
-			continue
-		}
-		before, known := m.counts[name]
-		m.counts[name] = before + rapid.Int64Range(0, 5).Draw(t, "pulled")
-		if known && rapid.IntRange(0, 9).Draw(t, "unseen") == 0 {
-			continue
-		}
-		list = append(list, registry.Image{
-			Name: name, PullCount: m.counts[name], Counted: rapid.IntRange(0, 9).Draw(t, "counted") > 0, LatestTag: "v1",
-		})
-	}
-	return list
-}
-
-// check compares the sum of pulls of each image with the growth since its first count.
-func (m *model) check(t *rapid.T, w *world, repo string) {
-	for _, line := range w.query(`
-SELECT i.name, sum(h.pulls)::bigint - (max(h.pull_count) - CASE WHEN bool_or(h.kind = 1) THEN min(h.pull_count) ELSE 0 END), max(h.pull_count) - i.pull_count
-FROM syncer.images i JOIN syncer.repos r USING (repo_id) JOIN syncer.history h USING (image_id)
-WHERE r.name = $1 GROUP BY i.image_id, i.name, i.pull_count HAVING sum(h.pulls) IS NOT NULL`, repo) {
-		if line[1:] != "|0|0" {
-			t.Fatalf("%s: pulls do not add up: %s", repo, line)
-		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 // A group of repos that are written together is as big as what came in while the group before was written, but no bigger than
 // this: a transaction each would cost small repos more than their writing, and a long one would keep other writers waiting.
 const (
-	groupRepos  = 100
+	groupRepos  = 500
 	groupImages = 20_000
 )
 
