@@ -27,6 +27,7 @@ type page struct {
 	rows     []row
 	total    int64 // what the registry says the whole list holds; -1: nothing usable
 	rejected []registry.Rejection
+	silent   bool   // the answer held neither a list nor a total: it says nothing of what there is
 	foreign  string // another repo's name that a row carried, if any did
 }
 
@@ -109,34 +110,41 @@ func (d decoder) decode(body []byte, action, repo string) (answer, error) {
 	if code != 0 {
 		return a, nil
 	}
-	if err != nil { // something was left out: it must not have been the list
-		if err := listIsList(body); err != nil {
-			return answer{}, err
-		}
-	}
 	if a.page.total, ok = w.TotalCount.integer(); !ok || a.page.total < 0 {
 		a.page.total = -1
+	}
+	noRows := len(w.ImageSet)+len(w.RepoSet) == 0
+	if err != nil || noRows && a.page.total < 0 { // something was left out: it must not have been the list
+		listed, err := hasList(body)
+		if err != nil {
+			return answer{}, err
+		}
+		a.page.silent = !listed && a.page.total < 0
 	}
 	d.images(&a.page, w.ImageSet, repo)
 	d.repos(&a.page, w.RepoSet)
 	return a, nil
 }
 
-// listIsList accepts an array, nothing at all, and the empty object that some encoders make of an empty table.
-func listIsList(body []byte) error {
+// hasList tells whether there is a list: an array, null, or the empty object that some encoders make of an empty table.
+// Anything else in its place is an error.
+func hasList(body []byte) (listed bool, err error) {
 	var sets struct{ ImageSet, RepoSet json.RawMessage }
 	if err := json.Unmarshal(body, &sets); !tolerable(err) {
-		return err
+		return false, err
 	}
 	for _, set := range []json.RawMessage{sets.ImageSet, sets.RepoSet} {
 		switch {
-		case len(set) == 0, set[0] == '[', set[0] == 'n':
+		case len(set) == 0:
+			continue
+		case set[0] == '[', set[0] == 'n':
 		case set[0] == '{' && len(bytes.TrimSpace(set[1:len(set)-1])) == 0:
 		default:
-			return errors.New("body has no usable list")
+			return false, errors.New("body has no usable list")
 		}
+		listed = true
 	}
-	return nil
+	return listed, nil
 }
 
 func (d decoder) images(p *page, wire []wireImage, repo string) {

@@ -72,3 +72,22 @@ func TestLiars(t *testing.T) {
 		}
 	}
 }
+
+// An answer with neither a list nor a TotalCount may have lost either: it does not prove that a repo is empty. A list whose
+// other pages have rows is not in doubt, as its last page ends with rows of its own.
+func TestSilentAnswers(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]registry.Evidence{0: registry.Partial, 5: registry.Complete, 100: registry.Complete} {
+		world := fakeapi.NewWorld()
+		world.AddRepo(fakeapi.Repo{Name: "web"})
+		world.Fill("web", n)
+		s := directly(t, world, fakeapi.WithWire(fakeapi.Wire{Totals: fakeapi.TotalMissing, Empty: fakeapi.EmptyMissing}))
+		snap, err := s.Read(t.Context(), repo("web"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if snap.Evidence != want || len(snap.Images) != n {
+			t.Errorf("%d images: evidence %v, %d read", n, snap.Evidence, len(snap.Images))
+		}
+	}
+}

@@ -54,6 +54,7 @@ type walk struct {
 	fresh  int  // rows the book did not hold for this walk before the batch under way
 	extra  int  // pages that are in no span
 	ended  bool // the end of the list was seen
+	silent bool // a page said nothing of the list, which proves neither an end nor anything else
 	cut    bool // the walk was given up: the list has no end, or gives next to nothing a page
 	// filling: the batch under way reads holes, which need not bring anything new
 	filling bool
@@ -100,6 +101,7 @@ func (w *walk) enter(offset int, p page) span {
 		w.steady = false
 	}
 	w.total = p.total
+	w.silent = w.silent || p.silent
 	w.widest = max(w.widest, len(p.rows))
 	return span{offset: offset, rows: w.book.enter(p), total: p.total}
 }
@@ -173,7 +175,7 @@ func (w *walk) next() []int {
 	if w.filling = len(offsets) > 0; w.filling {
 		return offsets
 	}
-	w.ended = w.atEnd(reach)
+	w.ended = w.atEnd(reach) && !w.silent
 	if stuck := w.fresh == 0 && len(w.spans) > 1 && !filled; w.ended || stuck {
 		return nil
 	}
