@@ -116,7 +116,7 @@ func (j *importJob) run(ctx context.Context, s *store.Store) (importResult, erro
 func (j *importJob) into(ctx context.Context, s *store.Store) (importResult, error) {
 	bar := j.app.newProgress(ctx, "importing observations", j.log)
 	sum, err := s.Import(ctx, j.observations(ctx), store.ImportOptions{
-		ParseTime: archive.ParseTime(j.zone), DryRun: j.flags.dryRun, Progress: bar.show,
+		Zone: j.zone, DryRun: j.flags.dryRun, Progress: bar.show,
 	})
 	bar.stop()
 	if ctx.Err() != nil && err != nil {

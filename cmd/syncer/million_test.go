@@ -54,31 +54,40 @@ func syncTwice(b *testing.B, binary string, images int) (peak int64, first, quie
 	env := append(os.Environ(), "DATABASE_URL="+pgtest.Empty(b), "UCLOUD_API_BASE_URL="+srv.URL, "UCLOUD_PUBLIC_KEY="+srv.PublicKey,
 		"UCLOUD_PRIVATE_KEY="+srv.PrivateKey, "UCLOUD_PROJECT_ID=org-1", "SYNCER_REPOS=big", "SYNCER_RATE_LIMIT=0", "SYNCER_PAGE_SIZE=1000")
 	run := func(args ...string) time.Duration {
-		var out bytes.Buffer
 		cmd := exec.CommandContext(b.Context(), binary, args...)
-		cmd.Env, cmd.Stdout, cmd.Stderr = env, &out, &out
-		began := time.Now()
-		if err := cmd.Start(); err != nil {
-			b.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		for {
-			select {
-			case err := <-done:
-				if err != nil {
-					b.Fatalf("%v: %v\n%s", args, err, out.Bytes())
-				}
-				return time.Since(began)
-			case <-time.After(20 * time.Millisecond):
-				peak = max(peak, highWater(cmd.Process.Pid))
-			}
-		}
+		cmd.Env = env
+		most, took := highest(b, cmd)
+		peak = max(peak, most)
+		return took
 	}
 	run("migrate", "up")
 	first = run("sync")
 	quiet = run("sync")
 	return peak, first, quiet
+}
+
+// highest runs a command that must succeed and returns the most memory that it took, in KiB, and how long.
+func highest(b *testing.B, cmd *exec.Cmd) (peak int64, took time.Duration) {
+	b.Helper()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				b.Fatalf("%v: %v\n%s", cmd.Args, err, out.Bytes())
+			}
+			return peak, time.Since(began)
+		case <-time.After(20 * time.Millisecond):
+			peak = max(peak, highWater(cmd.Process.Pid))
+		}
+	}
 }
 
 // highWater is the largest resident set of a living process in KiB so far. (The rusage of a child that has ended counts its

@@ -189,22 +189,6 @@ func TestReadingStops(t *testing.T) {
 	}
 }
 
-func TestParseTime(t *testing.T) {
-	t.Parallel()
-	parse := archive.ParseTime(time.FixedZone("", 8*3600))
-	want := time.Date(2019, 10, 11, 0, 0, 0, 0, time.UTC)
-	for _, text := range []string{"2019-10-11 08:00:00", "1570752000", "1570752000000", "1.570752e9", "2019-10-11T00:00:00Z", " 2019/10/11 08:00:00 "} {
-		if got := parse(text); !got.Equal(want) {
-			t.Errorf("%q is %v", text, got)
-		}
-	}
-	for _, text := range []string{"", "0", "soon", "0001-01-01T00:00:00Z", "-5"} {
-		if got := parse(text); !got.IsZero() {
-			t.Errorf("%q is %v", text, got)
-		}
-	}
-}
-
 // Whatever stands in a file, reading it ends, and what it yields can be stored.
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{

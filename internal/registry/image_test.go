@@ -39,6 +39,22 @@ func TestTimestampDiffers(t *testing.T) {
 	}
 }
 
+func TestParseTimestamp(t *testing.T) {
+	t.Parallel()
+	zone := time.FixedZone("", 8*3600)
+	want := time.Date(2019, 10, 11, 0, 0, 0, 0, time.UTC)
+	for _, text := range []string{"2019-10-11 08:00:00", "1570752000", "1570752000000", "1.570752e9", "2019-10-11T00:00:00Z", " 2019/10/11 08:00:00 "} {
+		if got, ok := registry.ParseTimestamp(text, zone); !ok || !got.At.Equal(want) || got.Raw != text {
+			t.Errorf("%q is %+v, understood %t", text, got, ok)
+		}
+	}
+	for text, understood := range map[string]bool{"": true, "0": true, "0001-01-01T00:00:00Z": true, "soon": false, "-5": false} {
+		if got, ok := registry.ParseTimestamp(text, zone); ok != understood || !got.At.IsZero() {
+			t.Errorf("%q is %+v, understood %t", text, got, ok)
+		}
+	}
+}
+
 func TestShardsCoverEveryRepoOnce(t *testing.T) {
 	t.Parallel()
 	const shards, repos = 7, 7000

@@ -15,8 +15,8 @@ import (
 
 // ImportOptions adjust Import.
 type ImportOptions struct {
-	// ParseTime understands a CreateTime or UpdateTime as the registry wrote it; zero when it cannot. Required.
-	ParseTime func(raw string) time.Time
+	// Zone is that of a CreateTime or UpdateTime that names none. Required.
+	Zone *time.Location
 	// DryRun counts what an import would write, and writes nothing.
 	DryRun bool
 	// Progress is told now and then how many observations were read, and how many of these were merged. May be nil.

@@ -58,7 +58,7 @@ func BenchmarkImport(b *testing.B) {
 	stop, peak := make(chan struct{}), make(chan uint64)
 	go func() { peak <- watchMemory(stop) }()
 	began := time.Now()
-	sum, err := s.Import(b.Context(), archive(size), store.ImportOptions{ParseTime: parseTime, Progress: func(done, total int) {
+	sum, err := s.Import(b.Context(), archive(size), store.ImportOptions{Zone: time.UTC, Progress: func(done, total int) {
 		if os.Getenv("SYNCER_BENCH_TRACE") != "" {
 			fmt.Println(time.Since(began).Round(time.Second), done, total)
 		}

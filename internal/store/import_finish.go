@@ -71,7 +71,7 @@ func (m *merger) settleFacts(want *image) {
 	}
 	if m.updated != "" && m.updated != value(want.UpdateTimeRaw) {
 		updated := m.updated
-		want.UpdateTimeRaw, want.UpdatedAt = &updated, optional(m.im.opt.ParseTime(updated))
+		want.UpdateTimeRaw, want.UpdatedAt = &updated, optional(m.timestamp(updated).At)
 	}
 }
 

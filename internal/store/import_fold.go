@@ -239,7 +239,8 @@ func (m *merger) timestamp(raw string) registry.Timestamp {
 	case value(m.image.CreateTimeRaw):
 		return registry.Timestamp{Raw: raw, At: value(m.image.CreatedAt)}
 	}
-	return registry.Timestamp{Raw: raw, At: m.im.opt.ParseTime(raw)}
+	t, _ := registry.ParseTimestamp(raw, m.im.opt.Zone)
+	return t
 }
 
 // absentBefore is the last look known not to have held the image before its first sight.

@@ -133,11 +133,11 @@ func TestFailedImportLeavesNothing(t *testing.T) {
 	stop := errors.New("line 3 is bad")
 	_, err := w.s.Import(t.Context(), func(yield func(registry.Observation, error) bool) {
 		_ = yield(w.seen(1, "a", 1), nil) && yield(registry.Observation{}, stop)
-	}, store.ImportOptions{ParseTime: parseTime})
+	}, store.ImportOptions{Zone: time.UTC})
 	if !errors.Is(err, stop) || errors.Is(err, store.ErrDatabase) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := w.s.Import(t.Context(), sequence([]registry.Observation{w.seen(1, "a", 1)}), store.ImportOptions{ParseTime: parseTime, DryRun: true}); err != nil {
+	if _, err := w.s.Import(t.Context(), sequence([]registry.Observation{w.seen(1, "a", 1)}), store.ImportOptions{Zone: time.UTC, DryRun: true}); err != nil {
 		t.Error(err)
 	}
 	w.expect("nothing", `SELECT (SELECT count(*) FROM syncer.repos), (SELECT count(*) FROM syncer.images), (SELECT count(*) FROM syncer.history), (SELECT count(*) FROM syncer.archived_looks)`, "0|0|0|0")

@@ -17,11 +17,6 @@ import (
 )
 
 // parseTime understands what these tests write.
-func parseTime(raw string) time.Time {
-	at, _ := time.Parse(time.RFC3339, raw)
-	return at
-}
-
 func sequence(list []registry.Observation) iter.Seq2[registry.Observation, error] {
 	return func(yield func(registry.Observation, error) bool) {
 		for _, o := range list {
@@ -34,7 +29,7 @@ func sequence(list []registry.Observation) iter.Seq2[registry.Observation, error
 
 func (w *world) load(list ...registry.Observation) store.Imported {
 	w.t.Helper()
-	sum, err := w.s.Import(w.t.Context(), sequence(list), store.ImportOptions{ParseTime: parseTime})
+	sum, err := w.s.Import(w.t.Context(), sequence(list), store.ImportOptions{Zone: time.UTC})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -182,8 +177,8 @@ func drawLooks(t *rapid.T, key registry.RepoKey, everything bool) [][]registry.O
 			o := registry.Observation{At: at, Repo: registry.Repo{Key: key}, Image: registry.Image{Name: name, PullCount: count(), Counted: true}}
 			silent := times == "none" || times == "sometimes" && rapid.Bool().Draw(t, "silent")
 			if !silent {
-				raw := start.AddDate(0, 0, made[name]).Format(time.RFC3339)
-				o.Image.Created = registry.Timestamp{Raw: raw, At: parseTime(raw)}
+				created := start.AddDate(0, 0, made[name])
+				o.Image.Created = registry.Timestamp{Raw: created.Format(time.RFC3339), At: created}
 			}
 			look = append(look, o)
 		}

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-
 	"syncer/internal/registry"
 	"syncer/internal/store"
 )
