@@ -31,16 +31,21 @@ test: ## run all tests
 	@.ci/setup server pooler || true
 	$(WITH_SERVER) go test ./...
 
-# The detector looks at packages; cmd/syncer, chaos and deploy drive the built program, which it cannot see.
 .PHONY: check
-check: ## run everything that must hold before a commit: format, vet, lint, race, end to end
-	@.ci/setup server pooler compiler || true
+check: static race e2e ## run everything that must hold before a commit: format, vet, lint, race, end to end
+
+.PHONY: static
+static: ## format, vet, module list, lint
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not formatted (make fmt):" $$files; exit 1; }
 	go vet ./...
 	go mod tidy -diff
 	$(LINT) run ./...
+
+# The detector looks at packages; cmd/syncer, chaos and deploy drive the built program, which it cannot see.
+.PHONY: race
+race: ## run the tests with the race detector, in random order
+	@.ci/setup server pooler compiler || true
 	$(WITH_SERVER) env CGO_ENABLED=1 go test -race -shuffle=on -timeout 30m $$(go list ./... | grep -vE '/(cmd/syncer|internal/chaos|deploy)')
-	@$(MAKE) --no-print-directory e2e
 
 .PHONY: chaos
 chaos: build ## play SCHEDULES random schedules of kills, faults and restarts, from SEED on

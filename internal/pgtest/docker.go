@@ -144,7 +144,7 @@ func runContainer(ctx context.Context, cli *testcontainers.DockerClient, image s
 	ctr, err := postgres.Run(ctx, image,
 		postgres.WithPassword(rand.Text()), // the port may be open to the network
 		testcontainers.WithEntrypoint("sh", "-c", leash, "sh"),
-		testcontainers.WithCmdArgs("-c", "max_connections="+maxConnections, "-c", "full_page_writes=off", "-c", "synchronous_commit=off"),
+		testcontainers.WithCmdArgs("-c", "max_connections="+maxConnections, "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"),
 		testcontainers.WithConfigModifier(func(c *container.Config) { c.OpenStdin, c.StdinOnce = true, true }),
 		testcontainers.WithHostConfigModifier(func(c *container.HostConfig) { c.AutoRemove = true }),
 		testcontainers.WithAdditionalLifecycleHooks(testcontainers.ContainerLifecycleHooks{
