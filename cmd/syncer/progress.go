@@ -43,7 +43,7 @@ func newProgressLog(ctx context.Context, what string, log *slog.Logger) progress
 			case <-ticker.C:
 				attrs := []any{"done", done.Load(), "total", total.Load()}
 				if left := timeLeft(time.Since(began), done.Load(), total.Load()); left > 0 {
-					attrs = append(attrs, "left", left)
+					attrs = append(attrs, "seconds_left", left.Seconds())
 				}
 				log.InfoContext(ctx, what, attrs...)
 			}

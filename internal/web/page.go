@@ -46,7 +46,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
 	// The page is made of names that other people chose; should one ever get through as markup, it loads and sends nothing.
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
 	h.Set("Cache-Control", fmt.Sprintf("private, max-age=%d", int(p.keep.Seconds())))
 	http.ServeContent(w, r, "", at, bytes.NewReader(body))
 }
