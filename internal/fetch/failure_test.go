@@ -79,8 +79,8 @@ func TestFailures(t *testing.T) {
 		"gzip bomb":        {fakeapi.GzipBomb(1 << 30), nil, 1, "larger than", true},
 		"redirect":         {fakeapi.Redirect(302, "http://127.0.0.1:1/"), registry.ErrUnavailable, 1, "HTTP 302", false},
 		"not found":        {fakeapi.HTTPStatus(404), registry.ErrUnavailable, 1, "HTTP 404", false},
-		"hangs":            {fakeapi.Hang(nil), registry.ErrUnavailable, 6, "no complete answer within 200ms", true},
-		"trickles":         {fakeapi.Trickle(20 * time.Millisecond), registry.ErrUnavailable, 6, "no complete answer within 200ms", true},
+		"hangs":            {fakeapi.Hang(nil), registry.ErrUnavailable, 6, "no complete answer within 700ms", true},
+		"trickles":         {fakeapi.Trickle(20 * time.Millisecond), registry.ErrUnavailable, 6, "no complete answer within 700ms", true},
 		"throttles for a year": {
 			fakeapi.WithHeader("Retry-After", "31536000", fakeapi.HTTPStatus(429)), registry.ErrUnavailable, 1, "HTTP 429", false,
 		},
@@ -96,7 +96,7 @@ func TestFailures(t *testing.T) {
 			srv := serve(t, world, fakeapi.Faults(fakeapi.Rule{Action: actionImages, Repo: "bad", Do: test.fault}))
 			s := source(t, srv)
 			if strings.Contains(test.text, "no complete answer") {
-				s.opts.RequestTimeout = 200 * time.Millisecond
+				s.opts.RequestTimeout = 700 * time.Millisecond
 			}
 
 			_, err := s.Read(t.Context(), repo("bad"))
