@@ -126,7 +126,7 @@ func TestProgressIsLoggedNowAndThen(t *testing.T) {
 		p.show(9, 40)
 		time.Sleep(progressInterval)
 		p.stop()
-		want := "msg=\"reading repos\" done=3 total=40 left=2m3s\nmsg=\"reading repos\" done=9 total=40 left=1m9s\n"
+		want := "msg=\"reading repos\" done=3 total=40 seconds_left=123\nmsg=\"reading repos\" done=9 total=40 seconds_left=69\n"
 		if d := cmp.Diff(want, out.String()); d != "" {
 			t.Errorf("(-want +got)\n%s", d)
 		}

@@ -186,7 +186,7 @@ func TestAKnownRepoThatIsNotListedIsReadAllTheSame(t *testing.T) {
 func TestDatabaseErrorsEndTheRun(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"begin", "claim", "apply", "record", "finish"} {
-		f := newFixture(numbered(200)...)
+		f := newFixture(numbered(4*groupRepos)...)
 		f.sink.failOn = method
 		f.sources[0].errs = map[string]error{"r0000": errors.New("broken")}
 		_, err := f.run(t.Context())
@@ -197,7 +197,7 @@ func TestDatabaseErrorsEndTheRun(t *testing.T) {
 			if len(f.sink.finished) != 1 || f.sink.finished[0].Status != registry.RunFailed || f.sink.closed != 1 {
 				t.Errorf("%s: record closed as %+v", method, f.sink.finished)
 			}
-			if len(f.sources[0].reads) > 150 {
+			if len(f.sources[0].reads) > 2*groupRepos {
 				t.Errorf("%s: %d repos were read", method, len(f.sources[0].reads))
 			}
 		}
