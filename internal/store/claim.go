@@ -23,11 +23,6 @@ type claimed struct {
 // as the run lives, so a pooler gives it to nobody else, and the claims vanish together with a dead run. Should the connection
 // break while the run goes on, another run may take a repo over; Apply then finds that the repo was looked at in between.
 func (r *Run) Claim(ctx context.Context, repos []registry.Repo) (held []registry.RepoKey, err error) {
-	r.holding.Lock()
-	defer r.holding.Unlock()
-	if r.holder == nil {
-		return nil, databaseError("claim repos", errLockLost)
-	}
 	held, unknown, err := r.claim(ctx, repos)
 	if err != nil || len(unknown) == 0 {
 		return held, databaseError("claim repos", err)
@@ -42,6 +37,11 @@ func (r *Run) Claim(ctx context.Context, repos []registry.Repo) (held []registry
 
 // claim takes those of the repos that have a row, and returns those that another run holds and those that have none.
 func (r *Run) claim(ctx context.Context, repos []registry.Repo) (held []registry.RepoKey, unknown []registry.Repo, err error) {
+	r.holding.Lock()
+	defer r.holding.Unlock()
+	if r.holder == nil {
+		return nil, nil, errLockLost
+	}
 	sources, names, _ := spread(repos)
 	rows, err := r.holder.Query(ctx, `
 -- name: ClaimRepos

@@ -9,8 +9,10 @@ import (
 // What a run and verify read must grow with what there is, not with its square, also while the server knows nothing of tables
 // that were empty a moment ago.
 func TestReadsAreLinear(t *testing.T) {
+	t.Parallel()
 	for name, size := range map[string][2]int{"many repos": {2000, 3}, "one repo": {1, 90_000}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newFleet(t, size[0], size[1])
 			for _, table := range []string{"repos", "images"} {
 				f.exec("ALTER TABLE syncer." + table + " SET (autovacuum_enabled = off)")

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -130,6 +131,39 @@ WHERE l.locktype = 'advisory' AND l.classid = 1937337955 AND d.datname = current
 		if time.Now().After(deadline) {
 			t.Fatal("the lock was not taken again")
 		}
+	}
+}
+
+// Readers claim while the writer writes. Neither may wait for what the other holds, however few connections there are.
+func TestOneConnectionIsEnough(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, err := store.Open(t.Context(), w.dsn, store.Options{MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	w.s = s
+	run := w.begin()
+	defer run.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	claim := func(n int) registry.Repo {
+		repo := registry.Repo{Key: registry.RepoKey{Source: "default", Name: fmt.Sprint("repo", n)}}
+		if _, err := run.Claim(ctx, []registry.Repo{repo}); err != nil {
+			t.Errorf("claim: %v", err)
+		}
+		return repo
+	}
+	next := claim(0)
+	for n := range 50 {
+		snap := registry.Snapshot{Repo: next, StartedAt: w.now, FinishedAt: w.now, Images: images("a", n), Evidence: registry.Complete}
+		var claiming sync.WaitGroup
+		claiming.Go(func() { next = claim(n + 1) })
+		if _, err := run.Apply(ctx, []registry.Snapshot{snap}, store.ApplyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		claiming.Wait()
 	}
 }
 

@@ -186,7 +186,7 @@ func TestAKnownRepoThatIsNotListedIsReadAllTheSame(t *testing.T) {
 func TestDatabaseErrorsEndTheRun(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"begin", "claim", "apply", "record", "finish"} {
-		f := newFixture(numbered(4*groupRepos)...)
+		f := newFixture(numbered(4 * groupRepos)...)
 		f.sink.failOn = method
 		f.sources[0].errs = map[string]error{"r0000": errors.New("broken")}
 		_, err := f.run(t.Context())
