@@ -273,7 +273,11 @@ func (c compose) stops(service string) {
 func TestPrometheusConfig(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("promtool"); err != nil {
-		t.Skip("promtool is not installed")
+		const text = "promtool is not installed (Debian: apt-get install prometheus)"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(text)
+		}
+		t.Skip(text)
 	}
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "rules"), os.DirFS("prometheus")); err != nil {

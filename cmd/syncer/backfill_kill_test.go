@@ -44,28 +44,11 @@ func TestKilledBackfillGoesOn(t *testing.T) {
 		// So slow that writing keeps pace with reading.
 		cmd.Env = []string{"DATABASE_URL=" + dsn, "UCLOUD_API_BASE_URL=" + server.URL, "UCLOUD_PUBLIC_KEY=" + server.PublicKey,
 			"UCLOUD_PRIVATE_KEY=" + server.PrivateKey, "SYNCER_RATE_LIMIT=400", "PATH=" + os.Getenv("PATH")}
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
-		come := make(chan string, 2*repos)
-		server.Set(fakeapi.Before(func(r fakeapi.Request) { come <- r.Repo }))
-		if err := cmd.Start(); err != nil {
-			return nil, err
-		}
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		for n := 0; ; n++ {
-			if n == killAt {
-				_ = cmd.Process.Kill() // it may have ended by itself
+		return killedAt(cmd, server, killAt, func(repo string) {
+			if written[repo] {
+				t.Errorf("%s was read again", repo)
 			}
-			select {
-			case repo := <-come:
-				if written[repo] {
-					t.Errorf("%s was read again", repo)
-				}
-			case err := <-done:
-				return out.Bytes(), err
-			}
-		}
+		})
 	}
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range kills {

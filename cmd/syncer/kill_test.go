@@ -54,25 +54,7 @@ func TestKilledAnywhereLeavesEveryRepoWhole(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), program(t), "sync", "--migrate", "--log-level", "error")
 		cmd.Env = []string{"DATABASE_URL=" + dsn, "UCLOUD_API_BASE_URL=" + server.URL, "UCLOUD_PUBLIC_KEY=" + server.PublicKey,
 			"UCLOUD_PRIVATE_KEY=" + server.PrivateKey, "SYNCER_REPOS=" + names, "SYNCER_RATE_LIMIT=0", "PATH=" + os.Getenv("PATH")}
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
-		come := make(chan struct{}, 1000)
-		server.Set(fakeapi.Before(func(fakeapi.Request) { come <- struct{}{} }))
-		if err := cmd.Start(); err != nil {
-			return nil, err
-		}
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		for n := 0; ; n++ {
-			if n == killAt {
-				_ = cmd.Process.Kill() // it may have ended by itself
-			}
-			select {
-			case <-come:
-			case err := <-done:
-				return out.Bytes(), err
-			}
-		}
+		return killedAt(cmd, server, killAt, func(string) {})
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for round := range rounds {
@@ -136,5 +118,30 @@ func checkWhole(t *testing.T, dsn string, images, round int) {
 		return nil
 	}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// killedAt runs a command, kills it at the given request to the registry, and returns what it wrote. Of each request it tells
+// the repo that was asked for.
+func killedAt(cmd *exec.Cmd, server *fakeapi.Server, request int, asked func(repo string)) ([]byte, error) {
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	come := make(chan string, 1000)
+	server.Set(fakeapi.Before(func(r fakeapi.Request) { come <- r.Repo }))
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for n := 0; ; n++ {
+		if n == request {
+			_ = cmd.Process.Kill() // it may have ended by itself
+		}
+		select {
+		case repo := <-come:
+			asked(repo)
+		case err := <-done:
+			return out.Bytes(), err
+		}
 	}
 }
