@@ -59,13 +59,13 @@ var (
 	repos       = gauge("syncer_repos", "Repos that are read, by the outcome of their last try.", "source", "status")
 	behind      = gauge("syncer_repos_behind_schedule", "Repos not read completely for two periods of the schedule.", "source")
 	images      = gauge("syncer_images", "Images that are not deleted.", "source")
-	pullCount   = gauge("syncer_pull_count", "Sum of the images' last pull counts; it stands still when a source is frozen.", "source")
+	pulls       = gauge("syncer_pulls", "Sum of the images' last pull counts; it stands still when a source is frozen.", "source")
 	lastSuccess = gauge("syncer_last_success_timestamp_seconds", "Newest complete look at any repo.", "source")
 )
 
 // Describe is for the registry.
 func (d *database) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{databaseUp, sizeBytes, repos, behind, images, pullCount, lastSuccess} {
+	for _, desc := range []*prometheus.Desc{databaseUp, sizeBytes, repos, behind, images, pulls, lastSuccess} {
 		ch <- desc
 	}
 }
@@ -92,7 +92,7 @@ func (d *database) Collect(ch chan<- prometheus.Metric) {
 		}
 		send(behind, float64(r.Behind), r.Source)
 		send(images, float64(r.Images), r.Source)
-		send(pullCount, float64(r.PullCount), r.Source)
+		send(pulls, float64(r.PullCount), r.Source)
 		if r.LastCompleteAt != nil {
 			send(lastSuccess, seconds(*r.LastCompleteAt), r.Source)
 		}

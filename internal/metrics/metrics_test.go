@@ -96,7 +96,7 @@ func TestValues(t *testing.T) {
 		`syncer_last_run_timestamp_seconds 1.79526282e+09`,
 		`syncer_last_success_timestamp_seconds{source="default"} 1.79526282e+09`,
 		`syncer_next_run_timestamp_seconds 1.79526642e+09`,
-		`syncer_pull_count{source="default"} 12345`,
+		`syncer_pulls{source="default"} 12345`,
 		`syncer_repo_reads_total{source="default",status="drifting"} 1`,
 		`syncer_repos{source="default",status="drifting"} 1`,
 		`syncer_repos{source="default",status="held"} 2`,

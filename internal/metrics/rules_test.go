@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,17 +12,39 @@ import (
 
 const rulesFolder = "../../deploy/prometheus"
 
-// TestRules has Prometheus' own tool check the alerts and run their tests.
-func TestRules(t *testing.T) {
-	t.Parallel()
+// promtool is the path of Prometheus' own tool.
+func promtool(t *testing.T) string {
+	t.Helper()
 	tool, err := exec.LookPath("promtool")
 	if err != nil {
-		const text = "promtool is not installed (Debian: apt-get install prometheus), so the alert rules are not tested"
+		const text = "promtool is not installed (Debian: apt-get install prometheus), so alert rules and metric names are not checked"
 		if os.Getenv("CI") == "true" {
 			t.Fatal(text)
 		}
 		t.Skip(text)
 	}
+	return tool
+}
+
+// TestMetricsAreNamedByTheRules has Prometheus' own tool read all that a process says, of itself and of the database:
+// TestOperationsExplainsEveryName holds that nothing is missing from it.
+func TestMetricsAreNamedByTheRules(t *testing.T) {
+	t.Parallel()
+	tool := promtool(t)
+	m := busy(t)
+	m.WatchProcess()
+	text := scrape(t, m, func(context.Context) {})
+	cmd := exec.CommandContext(t.Context(), tool, "check", "metrics")
+	cmd.Stdin = strings.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("promtool check metrics: %v\n%s", err, out)
+	}
+}
+
+// TestRules has Prometheus' own tool check the alerts and run their tests.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	tool := promtool(t)
 	for _, args := range [][]string{{"check", "rules", "syncer.rules.yaml"}, {"test", "rules", "syncer.rules_test.yaml"}} {
 		cmd := exec.CommandContext(t.Context(), tool, args...)
 		cmd.Dir = rulesFolder
