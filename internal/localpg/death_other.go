@@ -4,6 +4,6 @@ package localpg
 
 import "syscall"
 
-// dieWithParent does nothing where the kernel has no such signal. A server that outlived its starter keeps its locks there;
-// the next use of its folder stops it (see keep.go), a throwaway one stays until it is stopped by hand.
+// dieWithParent does nothing where the kernel has no such signal: a throwaway server that outlives its starter stays there until
+// it is stopped by hand.
 func dieWithParent(*syscall.SysProcAttr, syscall.Signal) {}

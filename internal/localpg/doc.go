@@ -1,7 +1,8 @@
 // Package localpg runs a private PostgreSQL from the server programs that this machine has.
 //
 // A throwaway server lives in a temporary folder and vanishes with the process that started it, even when that process is
-// killed. A durable server keeps its data in a folder of the user's and is used by one process at a time.
+// killed. A durable server keeps its data in a folder of the user's. The first process that names the folder starts it, others
+// join, and it stops when the last of them is gone, however that one ended.
 //
 // Nothing of a server can be reached over the network: it listens on a socket in a folder that only the user it runs as (and
 // root) can enter, which is why no password is asked for. That also spares the search for a free port, which another process

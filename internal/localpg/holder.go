@@ -16,63 +16,111 @@ import (
 )
 
 const (
-	// keepPatience bounds the wait for the server of a process that died: it writes a checkpoint first.
+	// keepPatience bounds the wait for a server that can neither be joined nor replaced: one that stops writes a checkpoint.
 	keepPatience = 30 * time.Second
 	keepPoll     = 20 * time.Millisecond
 )
 
-// acquire takes the lock. A living holder is an error at once; the server of a dead one is waited for.
-func (k *keep) acquire(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, keepPatience)
-	defer cancel()
+// acquire makes this process a user of the folder, who then starts the server or has joined the one that runs.
+func (k *keep) acquire(ctx context.Context) (err error) {
+	if k.users, err = os.Open(k.dir); err != nil {
+		return err
+	}
+	// Held alone only while the last user stops the server.
+	if err := k.poll(ctx, func() (bool, error) { return tryLock(k.users, syscall.LOCK_SH) }); err != nil {
+		return fmt.Errorf("wait for the server to stop: %w", err)
+	}
+	return k.poll(ctx, func() (bool, error) { return k.startOrJoin(ctx) })
+}
+
+// startOrJoin reports whether this process is to start the server or has joined it.
+func (k *keep) startOrJoin(ctx context.Context) (bool, error) {
+	if mine, err := tryLock(k.lock, syscall.LOCK_EX); err != nil || mine {
+		if err == nil {
+			err = k.sign(self())
+		}
+		return mine, err
+	}
+	h, known := k.holder()
+	if known && h.host != self().host {
+		return false, fmt.Errorf("in use by %v, whose server cannot be reached from this host", h)
+	}
+	k.join = known && h.sockets != "" && k.hold(ctx, h.sockets)
+	return k.join, nil
+}
+
+// poll tries until it is done. It has no limit while a living process starts the server, which may have much to recover.
+func (k *keep) poll(ctx context.Context, try func() (bool, error)) error {
 	tick := time.NewTicker(keepPoll)
 	defer tick.Stop()
-	told := false
+	limit := time.Now().Add(keepPatience)
 	for {
-		err := syscall.Flock(int(k.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return k.sign(self())
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			return fmt.Errorf("lock: %w", err)
+		if done, err := try(); done || err != nil {
+			return err
 		}
 		h, known := k.holder()
-		if known && h.alive() {
-			return fmt.Errorf("in use by %v: one process at a time", h)
-		}
-		if known && !told {
-			k.stopOrphan()
-			told = true
+		if starting := known && h.sockets == "" && h.alive(); !starting && time.Now().After(limit) {
+			return fmt.Errorf("in use by %v, whose server does not answer: stop that process", h)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("wait for the server of a process that died: %w", context.Cause(ctx))
+			return context.Cause(ctx)
 		}
 	}
 }
 
-// stopOrphan asks the server of a dead process to stop. Linux has done so already, other systems do not.
-func (k *keep) stopOrphan() {
-	if pid, _ := postmaster(k.data()); pid > 1 {
-		_ = syscall.Kill(pid, syscall.SIGINT) // an error means that it has ended, which the lock will show
+// tryLock reports whether it got the lock.
+func tryLock(f *os.File, how int) (bool, error) {
+	err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return false, nil
 	}
+	if err != nil {
+		return false, fmt.Errorf("lock %s: %w", f.Name(), err)
+	}
+	return true, nil
 }
 
-func (k *keep) release() {
+// joined reports whether another process started the server.
+func (k *keep) joined() bool { return k != nil && k.join }
+
+// hasOthers reports whether others use the server. When not, none can begin to before this process leaves.
+func (k *keep) hasOthers() bool {
+	if k == nil || !k.join && !k.announced {
+		return false // nobody can have joined what was not announced
+	}
+	alone, err := tryLock(k.users, syscall.LOCK_EX)
+	return !alone || err != nil
+}
+
+// awaitEnd lets go of a server that another process started, and which stops then, and waits for its end.
+func (k *keep) awaitEnd(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, fastLimit, errors.New("it takes too long"))
+	defer cancel()
+	k.leash.Close()
+	if err := k.poll(ctx, func() (bool, error) { return tryLock(k.lock, syscall.LOCK_EX) }); err != nil {
+		return fmt.Errorf("wait for the private PostgreSQL to stop: %w", err)
+	}
+	return nil
+}
+
+// leave ends the use of the folder. The locks are not undone by name: the server, which goes on for others, has them too.
+func (k *keep) leave() {
 	if k == nil {
 		return
 	}
-	_ = k.sign(holder{})
-	unlock(k.lock)
-	k.handle.Close()
+	for _, f := range []*os.File{k.leash, k.lock, k.handle, k.users} {
+		f.Close()
+	}
 }
 
-// holder is the process that uses the folder.
+// holder is the process that started the server.
 type holder struct {
 	pid     int
 	program string
 	host    string
+	sockets string // empty until the server can be used
 }
 
 func self() holder {
@@ -88,24 +136,27 @@ func (h holder) String() string {
 	return fmt.Sprintf("process %d (%s) on host %s", h.pid, h.program, h.host)
 }
 
-// alive also holds for a process of another host or container that shares the folder, whose life cannot be seen from here.
+// alive reports whether the process lives on this host.
 func (h holder) alive() bool {
-	if host, _ := os.Hostname(); host != h.host {
-		return true
-	}
 	err := syscall.Kill(h.pid, 0)
 	return err == nil || errors.Is(err, syscall.EPERM)
 }
 
-// sign writes the holder into the lock file for others to read; the zero holder empties it.
+// announce tells others where the server listens.
+func (k *keep) announce(sockets string) error {
+	h := self()
+	h.sockets = sockets
+	k.announced = true
+	return k.sign(h)
+}
+
+// sign writes the holder into the lock file for others to read. What it says is of no meaning when the lock is free.
 func (k *keep) sign(h holder) error {
+	text := fmt.Sprintf("%d\n%s\n%s\n%s\n", h.pid, h.program, h.host, h.sockets)
 	if err := k.lock.Truncate(0); err != nil {
 		return fmt.Errorf("sign the lock: %w", err)
 	}
-	if h.pid == 0 {
-		return nil
-	}
-	if _, err := k.lock.WriteAt([]byte(fmt.Sprintf("%d\n%s\n%s\n", h.pid, h.program, h.host)), 0); err != nil {
+	if _, err := k.lock.WriteAt([]byte(text), 0); err != nil {
 		return fmt.Errorf("sign the lock: %w", err)
 	}
 	return nil
@@ -118,9 +169,9 @@ func (k *keep) holder() (holder, bool) {
 		return holder{}, false
 	}
 	lines := strings.Split(string(text), "\n")
-	if len(lines) < 4 {
+	if len(lines) < 5 {
 		return holder{}, false
 	}
 	pid, err := strconv.Atoi(lines[0])
-	return holder{pid: pid, program: lines[1], host: lines[2]}, err == nil && pid > 0
+	return holder{pid: pid, program: lines[1], host: lines[2], sockets: lines[3]}, err == nil && pid > 0
 }

@@ -14,14 +14,21 @@ import (
 	"syscall"
 )
 
-// keep is the folder of a durable server, locked for as long as its user or any program of its server lives:
+// keep is the folder of a durable server:
 //
 //	pgdata/       what initdb makes and PostgreSQL owns
-//	syncer.lock   who uses it
+//	syncer.lock   who started the server and where it listens
 //	server.log    what the server said since its last start
+//
+// The lock is held for as long as any program of the server lives, or the process that is about to start it. The folder itself
+// is locked by all who use the server together, and alone by the last of them, who stops it.
 type keep struct {
-	dir  string
-	lock *os.File
+	dir   string
+	lock  *os.File
+	users *os.File // the folder
+	leash *os.File // the pipe's end that keeps the server up
+	// join says that another process started the server, announced that others may join the one of this process.
+	join, announced bool
 	// handle is the folder opened, when the account may enter it but not walk to it. Nil otherwise.
 	handle *os.File
 }
@@ -32,13 +39,21 @@ func (s *Server) settleDurable(ctx context.Context, dir string) (st site, err er
 	if s.keep, st.account, err = openKeep(ctx, dir); err != nil {
 		return st, fmt.Errorf("local database %s: %w", dir, err)
 	}
+	if s.keep.join {
+		h, _ := s.keep.holder()
+		s.sockets = h.sockets
+		if err := s.createDatabase(ctx); err != nil {
+			return st, fmt.Errorf("local database %s, started by %v: %w", dir, h, err)
+		}
+		return st, nil
+	}
 	if s.scratch, err = newScratch(st.account); err != nil {
 		return st, err
 	}
 	st.durable = true
 	st.data = s.keep.data()
 	st.logFile = filepath.Join(s.keep.dir, "server.log")
-	st.sockets = s.scratch.sockets
+	st.sockets, s.sockets = s.scratch.sockets, s.scratch.sockets
 	st.seen = s.keep.dir
 	st.inherited = []*os.File{s.keep.lock, s.scratch.lock}
 	if s.keep.handle != nil {
@@ -60,7 +75,7 @@ func (s *Server) settleDurable(ctx context.Context, dir string) (st site, err er
 	return st, nil
 }
 
-// openKeep makes the folder when it is missing and locks it.
+// openKeep makes the folder when it is missing, and locks it for a start or joins the server that runs on it.
 func openKeep(ctx context.Context, dir string) (*keep, account, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -89,8 +104,7 @@ func openKeep(ctx context.Context, dir string) (*keep, account, error) {
 		return nil, acc, err
 	}
 	if err := k.acquire(ctx); err != nil {
-		k.lock.Close()
-		k.handle.Close()
+		k.leave()
 		return nil, acc, err
 	}
 	return k, acc, nil
@@ -101,7 +115,15 @@ func makeFolder(dir string, acc account) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	if err := acc.mkdir(dir); !errors.Is(err, fs.ErrExist) {
+	// Passed through by all until it is the account's: another process may look at it meanwhile.
+	err := os.Mkdir(dir, 0o711)
+	if err == nil && acc.other {
+		err = os.Lchown(dir, acc.uid, acc.gid)
+	}
+	if err == nil {
+		err = os.Chmod(dir, 0o700)
+	}
+	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	if info, err := os.Stat(dir); err != nil || info.IsDir() {

@@ -48,19 +48,6 @@ func TestDurableKeepsData(t *testing.T) {
 	}
 }
 
-func TestHolderIsNamed(t *testing.T) {
-	t.Parallel()
-	dir := openDir(t)
-	h := startHelper(t, filepath.Join(dir, "pulls"))
-	_, err := Start(t.Context(), Options{Dir: filepath.Join(dir, "pulls")})
-	if want := fmt.Sprintf("in use by process %d (localpg.test)", h.cmd.Process.Pid); err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("error %v, want %q in it", err, want)
-	}
-	if got := query[int](t, h.dsn, `SELECT 1`); got != 1 {
-		t.Error("the holder's server was harmed")
-	}
-}
-
 func TestKilledHolderKeepsCommittedData(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(openDir(t), "pulls")
@@ -84,18 +71,14 @@ func TestLeftoversOfADurableServer(t *testing.T) {
 	if exists(half) {
 		t.Error("half-made data stayed")
 	}
-	// What other systems than Linux leave: a server that runs on, under the lock of a holder that is dead.
-	left := s.keep
-	s.keep = nil
-	if err := left.sign(holder{pid: 1 << 30, program: "gone", host: self().host}); err != nil {
+	stop(t, s)
+	// The lock's text of a process that is dead, and whose server is too.
+	stale := fmt.Sprintf("%d\ngone\n%s\n%s\n", 1<<30, self().host, s.sockets)
+	if err := os.WriteFile(filepath.Join(dir, "syncer.lock"), []byte(stale), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		<-s.process.exited
-		unlock(left.lock)
-	}()
 	next := start(t, Options{Dir: dir})
-	if got := query[int](t, next.DSN(Database), `SELECT 1`); got != 1 {
+	if got := query[int](t, next.DSN(Database), `SELECT 1`); got != 1 || next.keep.join {
 		t.Error("the folder could not be taken over")
 	}
 }

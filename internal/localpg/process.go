@@ -38,18 +38,10 @@ func (st site) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// deathSignal is what the kernel sends a server whose starter died: data worth keeping gets a checkpoint first.
-func (st site) deathSignal() syscall.Signal {
-	if st.durable {
-		return syscall.SIGINT
-	}
-	return syscall.SIGQUIT
-}
-
 // asSeen is the path by which the server's programs find what stands beside the data.
 func (st site) asSeen(path string) string { return filepath.Join(st.seen, filepath.Base(path)) }
 
-// launch starts a program with the files inherited and the parent-death signal set.
+// launch starts a program with the files inherited and the parent-death signal set, unless that is 0.
 func launch(cmd *exec.Cmd, output *os.File, inherited []*os.File, death syscall.Signal) (*process, error) {
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = output, output, inherited
 	dieWithParent(cmd.SysProcAttr, death)

@@ -79,6 +79,13 @@ func (s *scratch) remove() error {
 	return nil
 }
 
+// leave leaves the folder to the server, which holds the lock too and goes on.
+func (s *scratch) leave() {
+	if s != nil {
+		s.lock.Close()
+	}
+}
+
 // tempFolders are the places for scratch folders. The first may be closed to another user, or too long for a socket.
 func tempFolders() []string {
 	return slices.Compact([]string{filepath.Clean(os.TempDir()), "/tmp", "/var/tmp"})

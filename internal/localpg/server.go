@@ -29,6 +29,7 @@ type Server struct {
 	log     *slog.Logger
 	scratch *scratch
 	keep    *keep // nil for a throwaway server
+	sockets string
 	process *process
 	stop    sync.Once
 	stopErr error
@@ -52,6 +53,9 @@ type site struct {
 func Start(ctx context.Context, opt Options) (*Server, error) {
 	s := &Server{log: opt.logger()}
 	st, err := s.settle(ctx, opt)
+	if err == nil && s.keep.joined() {
+		return s, nil
+	}
 	if err == nil {
 		err = s.boot(ctx, st, opt.Settings)
 	}
@@ -84,7 +88,7 @@ func (s *Server) settleThrowaway(ctx context.Context) (st site, err error) {
 	}
 	st.data = filepath.Join(s.scratch.dir, "data")
 	st.logFile = filepath.Join(s.scratch.dir, "server.log")
-	st.sockets = s.scratch.sockets
+	st.sockets, s.sockets = s.scratch.sockets, s.scratch.sockets
 	st.seen = s.scratch.dir
 	st.inherited = []*os.File{s.scratch.lock}
 	if err := st.account.mkdir(st.data); err != nil {
@@ -100,14 +104,22 @@ func (s *Server) boot(ctx context.Context, st site, settings map[string]string) 
 		return err
 	}
 	defer log.Close()
-	s.process, err = launch(st.command("postgres", serverArgs(st, settings)...), log, st.inherited, st.deathSignal())
+	cmd := st.command("postgres", serverArgs(st, settings)...)
+	if st.durable {
+		s.process, err = s.keep.launch(cmd, log, st)
+	} else {
+		s.process, err = launch(cmd, log, st.inherited, syscall.SIGQUIT) // nothing of it is worth a checkpoint
+	}
 	if err != nil {
 		return fmt.Errorf("start postgres: %w", err)
 	}
 	if err := s.process.ready(ctx, st.data); err != nil {
 		return fmt.Errorf("start postgres: %w%s", err, tail(st.logFile))
 	}
-	return s.createDatabase(ctx)
+	if err := s.createDatabase(ctx); err != nil || !st.durable {
+		return err
+	}
+	return s.keep.announce(st.sockets)
 }
 
 func (s *Server) createDatabase(ctx context.Context) error {
@@ -136,24 +148,37 @@ func (s *Server) DSN(db string) string {
 		User:   url.User(superuser),
 		Path:   "/" + db,
 		// The host stands in the query because it is a folder.
-		RawQuery: url.Values{"host": {s.scratch.sockets}, "port": {port}}.Encode(),
+		RawQuery: url.Values{"host": {s.sockets}, "port": {port}}.Encode(),
 	}
 	return u.String()
 }
 
 // Stop ends the server: sessions are cut and a checkpoint is written, unless that takes too long or ctx ends first. What a
-// throwaway server left is removed. Calls after the first return what the first did.
+// throwaway server left is removed. A durable server that others use goes on for them. Calls after the first return what the
+// first did.
 func (s *Server) Stop(ctx context.Context) error {
 	s.stop.Do(func() { s.stopErr = s.shutdown(ctx) })
 	return s.stopErr
 }
 
 func (s *Server) shutdown(ctx context.Context) error {
+	if s.keep.hasOthers() {
+		s.keep.leave()
+		s.scratch.leave()
+		s.log.Debug("private PostgreSQL goes on for others")
+		return nil
+	}
+	if s.keep.joined() {
+		err := s.keep.awaitEnd(ctx)
+		s.keep.leave()
+		sweep(s.log) // what its starter left
+		return err
+	}
 	if s.process != nil {
 		how := s.process.end(ctx)
 		s.log.Debug("private PostgreSQL stopped", "how", how)
 	}
-	s.keep.release()
+	s.keep.leave()
 	return s.scratch.remove()
 }
 
