@@ -19,37 +19,49 @@ import (
 
 const (
 	defaultImage = "postgres:17-alpine"
-	// engineLimit and registryLimit bound the wait for a sign of life, so that tests start soon where there is none.
-	engineLimit, registryLimit = time.Second, 1500 * time.Millisecond
 	// pullLimit and bootLimit bound what comes after the sign of life.
 	pullLimit, bootLimit = 5 * time.Minute, time.Minute
 )
+
+// docker is the way to a server by a Docker engine. Its limits bound the wait for an answer, so that tests start soon where none
+// comes.
+type docker struct{ engineLimit, registryLimit time.Duration }
+
+var usualDocker = docker{engineLimit: 3 * time.Second, registryLimit: 3 * time.Second}
 
 // leash ends the container with the test process, however that ends: the engine closes the container's input when the
 // connection to this process breaks. It takes the place of testcontainers' own reaper, whose image may not be at hand.
 const leash = `docker-entrypoint.sh "$@" & cat >/dev/null`
 
-// startContainer starts the server in a container, when an engine answers and has the image or can pull it.
-func startContainer(ctx context.Context, getenv func(string) string) (*Server, error) {
+// start starts the server in a container, when an engine answers and has the image or can pull it. The library panics where an
+// engine answers once and then no more, and another way to a server may be open.
+func (d docker) start(ctx context.Context, getenv func(string) string) (s *Server, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s, err = nil, fmt.Errorf("testcontainers gave up: %v", p)
+		}
+	}()
 	image := getenv(imageVariable)
 	if image == "" {
 		image = defaultImage
 	}
-	// The library reads its settings from the environment, once.
-	if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil {
-		return nil, err
+	// The library reads its settings from the environment, once. It would ask the engine twice more for the path of its socket,
+	// which only the reaper needs.
+	for name, value := range map[string]string{"TESTCONTAINERS_RYUK_DISABLED": "true", "TESTCONTAINERS_DOCKER_SOCKET_OVERRIDE": "unused"} {
+		if err := os.Setenv(name, value); err != nil {
+			return nil, err
+		}
 	}
 	log.SetDefault(silent{})
-	cli, err := engine(ctx)
+	cli, err := d.engine(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := obtain(ctx, cli, image); err != nil {
+	if err := d.obtain(ctx, cli, image); err != nil {
 		cli.Close()
 		return nil, err
 	}
-	s, err := runContainer(ctx, cli, image)
-	if err != nil {
+	if s, err = runContainer(ctx, cli, image); err != nil {
 		cli.Close()
 		return nil, fmt.Errorf("run %s: %w", image, err)
 	}
@@ -61,8 +73,8 @@ type silent struct{}
 func (silent) Printf(string, ...any) {}
 
 // engine connects to the Docker engine.
-func engine(ctx context.Context) (*testcontainers.DockerClient, error) {
-	ctx, cancel := context.WithTimeout(ctx, engineLimit)
+func (d docker) engine(ctx context.Context) (*testcontainers.DockerClient, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.engineLimit)
 	defer cancel()
 	cli, err := testcontainers.NewDockerClientWithOpts(ctx)
 	if err != nil {
@@ -89,22 +101,31 @@ func reachPorts(engineHost string) error {
 	return os.Setenv(variable, "127.0.0.1")
 }
 
-// obtain makes sure of the image. A registry that says nothing for registryLimit is taken for one that is out of reach.
-func obtain(ctx context.Context, cli *testcontainers.DockerClient, image string) error {
-	if _, err := cli.ImageInspect(ctx, image); err == nil {
-		return nil
+// obtain makes sure of the image. A registry that says nothing for that long is taken for one that is out of reach.
+func (d docker) obtain(ctx context.Context, cli *testcontainers.DockerClient, image string) error {
+	if err := d.inspect(ctx, cli, image); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, pullLimit, errors.New("pull takes too long"))
 	defer cancel()
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
-	timer := time.AfterFunc(registryLimit, func() { giveUp(errors.New("no answer from the registry")) })
+	timer := time.AfterFunc(d.registryLimit, func() { giveUp(errors.New("no answer from the registry")) })
 	defer timer.Stop()
 	if err := pull(ctx, cli, image, timer); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause // the library's words for it are of contexts
 		}
 		return fmt.Errorf("image %s is not here and cannot be pulled: %w", image, err)
+	}
+	return nil
+}
+
+func (d docker) inspect(ctx context.Context, cli *testcontainers.DockerClient, image string) error {
+	ctx, cancel := context.WithTimeout(ctx, d.engineLimit)
+	defer cancel()
+	if _, err := cli.ImageInspect(ctx, image); err != nil {
+		return fmt.Errorf("ask the engine for image %s: %w", image, err)
 	}
 	return nil
 }

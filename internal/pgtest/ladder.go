@@ -21,7 +21,7 @@ const (
 )
 
 // connectLimit bounds the look whether a server that was named answers.
-const connectLimit = 5 * time.Second
+const connectLimit = 30 * time.Second
 
 // maxConnections leaves room for test processes side by side, each with some pools.
 const maxConnections = "300"
@@ -54,7 +54,7 @@ type rung struct {
 // Find returns the first server that can be had. One that was named must answer: other tests than the ones asked for are no
 // answer to a wrong address.
 func Find(ctx context.Context, getenv func(string) string) (*Server, error) {
-	return climb(ctx, getenv, []rung{{"Docker", startContainer}, {"private server", startLocal}})
+	return climb(ctx, getenv, []rung{{"Docker", usualDocker.start}, {"private server", startLocal}})
 }
 
 func climb(ctx context.Context, getenv func(string) string, rungs []rung) (*Server, error) {

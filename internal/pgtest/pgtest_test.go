@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(helperVariable) != "" {
-		os.Exit(helper())
+		os.Exit(helper(os.Getenv(helperVariable)))
 	}
 	os.Exit(Main(m))
 }
