@@ -5,6 +5,8 @@ SHELL := /bin/bash
 LINT := go tool -modfile=.ci/tools.mod golangci-lint
 # One PostgreSQL for the tests of all packages. KEEP=1 leaves it up when a test fails.
 WITH_SERVER := go run ./internal/pgtest/cmd $(if $(KEEP),-keep)
+# How long the tests of a package may take: a slow machine needs more than the ten minutes that Go allows.
+TIMEOUT ?= 60m
 # What `make bench` and `make fuzz` run, and for how long each.
 BENCH ?= .
 PACKAGES ?= ./...
@@ -28,8 +30,9 @@ demo: ## run the main job on a simulated registry and a private PostgreSQL; need
 
 .PHONY: test
 test: ## run all tests
-	@.ci/setup server pooler || true
-	$(WITH_SERVER) go test ./...
+	@.ci/setup server
+	@.ci/setup pooler || true
+	$(WITH_SERVER) go test -timeout $(TIMEOUT) ./...
 
 .PHONY: check
 check: static race e2e ## run everything that must hold before a commit: format, vet, lint, race, end to end
@@ -44,8 +47,9 @@ static: ## format, vet, module list, lint
 # The detector looks at packages; cmd/syncer, chaos and deploy drive the built program, which it cannot see.
 .PHONY: race
 race: ## run the tests with the race detector, in random order
-	@.ci/setup server pooler compiler || true
-	$(WITH_SERVER) env CGO_ENABLED=1 go test -race -shuffle=on -timeout 30m $$(go list ./... | grep -vE '/(cmd/syncer|internal/chaos|deploy)')
+	@.ci/setup server compiler
+	@.ci/setup pooler || true
+	$(WITH_SERVER) env CGO_ENABLED=1 go test -race -shuffle=on -timeout $(TIMEOUT) $$(go list ./... | grep -vE '/(cmd/syncer|internal/chaos|deploy)')
 
 .PHONY: chaos
 chaos: build ## play SCHEDULES random schedules of kills, faults and restarts, from SEED on
@@ -82,7 +86,8 @@ containers: ## test image, compose file and store in containers, where a Docker 
 
 .PHONY: e2e
 e2e: build ## run the command-line tests on the built binary
-	SYNCER_BINARY=$(CURDIR)/bin/syncer $(WITH_SERVER) go test -count=1 ./cmd/syncer/...
+	@.ci/setup server
+	SYNCER_BINARY=$(CURDIR)/bin/syncer $(WITH_SERVER) go test -count=1 -timeout $(TIMEOUT) ./cmd/syncer/...
 
 .PHONY: lint
 lint: ## run the linters

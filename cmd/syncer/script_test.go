@@ -67,7 +67,6 @@ func TestScripts(t *testing.T) {
 			testscript.Run(t, testscript.Params{
 				Files: []string{file}, Setup: s.setup, RequireExplicitExec: true, RequireUniqueNames: true,
 				UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
-				Condition:     condition,
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"code": s.code, "interrupt": s.interrupt, "database": s.database, "registry": s.registry, "world": s.change,
 					"sql": s.sql, "masked": masked, "truth": s.truth, "hold": s.hold,
@@ -103,21 +102,6 @@ func (s *script) setup(env *testscript.Env) error {
 	}
 	env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
 	return os.Symlink(path, filepath.Join(bin, "syncer"))
-}
-
-// condition knows [postgres]: the machine has the programs of a PostgreSQL server.
-func condition(name string) (bool, error) {
-	if name != "postgres" {
-		return false, fmt.Errorf("unknown condition %q", name)
-	}
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
-	if _, pathErr := exec.LookPath("postgres"); pathErr == nil {
-		found = append(found, "PATH")
-	}
-	if err == nil && len(found) == 0 && (os.Getenv("CI") == "true" || os.Getenv("SYNCER_TEST_REQUIRE_DB") == "1") {
-		return false, errors.New("no PostgreSQL server programs, and this script must not be skipped here")
-	}
-	return len(found) > 0, err
 }
 
 // code N COMMAND ARG... runs a command and wants its exit code.

@@ -2,8 +2,8 @@ package pgtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,15 +61,15 @@ func climb(ctx context.Context, getenv func(string) string, rungs []rung) (*Serv
 	if dsn := getenv(URLVariable); dsn != "" {
 		return named(ctx, dsn)
 	}
-	errs := []error{errors.New("no PostgreSQL server to test with")}
+	var why []string
 	for _, r := range rungs {
 		s, err := r.start(ctx, getenv)
 		if err == nil {
 			return s, nil
 		}
-		errs = append(errs, fmt.Errorf("%s: %w", r.name, err))
+		why = append(why, r.name+": "+strings.ReplaceAll(err.Error(), "\n", " "))
 	}
-	return nil, errors.Join(append(errs, fmt.Errorf("%s: not set", URLVariable))...)
+	return nil, fmt.Errorf("no PostgreSQL to test with: %s; %s: not set", strings.Join(why, "; "), URLVariable)
 }
 
 func named(ctx context.Context, dsn string) (*Server, error) {

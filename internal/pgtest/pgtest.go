@@ -1,9 +1,9 @@
 // Package pgtest gives each test a PostgreSQL database of its own, on one real server for all of them.
 //
 // The server is the first of these that can be had: the one that SYNCER_TEST_DATABASE_URL names, a Docker container, a private
-// server from the machine's programs. Without any, tests are skipped with the reasons, and fail where CI=true or
-// SYNCER_TEST_REQUIRE_DB=1 says that they must run. `make test` starts one server for the tests of all packages; a test that is run
-// by itself starts one for its process.
+// server from the machine's programs. Without any, the tests that need one are skipped and their package fails, with one line that
+// says what to install. `make test` starts one server for the tests of all packages; a test that is run by itself starts one for its
+// process.
 //
 // The schema is migrated once, into a template whose name holds a hash of the migrations; every test gets a clone of it in a
 // few hundredths of a second. Databases are dropped when their test is over. That of a failed test is kept, and its address
@@ -60,8 +60,15 @@ func Empty(t testing.TB) string {
 
 // Main runs a package's tests and then stops the server that they started, if any: os.Exit(pgtest.Main(m)). Without it the
 // server ends with the process all the same, but the folder of a private one stays until the next is started.
+//
+// It fails when tests were skipped for want of a server: a package must not pass because nothing was tested.
 func Main(m *testing.M) int {
+	shared.main = true
 	code := m.Run()
+	if shared.err != nil {
+		fmt.Fprintln(os.Stderr, "tests were skipped:", shared.err)
+		return max(code, 1)
+	}
 	if s := shared.server; s != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), opLimit)
 		defer cancel()
@@ -78,26 +85,25 @@ var shared struct {
 	once   sync.Once
 	server *Server
 	err    error
+	main   bool // Main runs the tests
 }
 
 func server(t testing.TB) *Server {
 	t.Helper()
 	shared.once.Do(func() { shared.server, shared.err = Find(context.Background(), os.Getenv) })
 	if shared.err != nil {
-		giveUp(t, os.Getenv, shared.err)
+		giveUp(t, shared.main, shared.err)
 	}
 	return shared.server
 }
 
-// giveUp skips a test that cannot run, unless skipping would hide that nothing was tested.
-func giveUp(t testing.TB, getenv func(string) string, err error) {
+// giveUp skips a test that cannot run, where Main makes up for it.
+func giveUp(t testing.TB, main bool, err error) {
 	t.Helper()
-	switch {
-	case getenv("CI") == "true", getenv("SYNCER_TEST_REQUIRE_DB") == "1":
-		t.Fatalf("this test must not be skipped here: %v", err)
-	default:
+	if main {
 		t.Skip(err)
 	}
+	t.Fatal(err)
 }
 
 // database makes a database for the test and sees to its end.

@@ -3,8 +3,7 @@
 //
 //	go run ./internal/pgtest/cmd [-keep] go test ./...
 //
-// A server that the variable names already is left as it is. Where none can be had the command runs all the same, and each
-// test decides what that means.
+// A server that the variable names already is left as it is. Where none can be had the command is not run.
 package main
 
 import (
@@ -33,8 +32,8 @@ func run() int {
 	defer stop()
 	server, err := pgtest.Find(ctx, os.Getenv)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "tests run without a shared server: %v\n", err)
-		return command(ctx, flag.Args(), nil)
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	defer func() {
 		if err := server.Stop(context.WithoutCancel(ctx)); err != nil {

@@ -66,6 +66,15 @@ func TestCommandSharesOneServer(t *testing.T) {
 	}
 }
 
+// TestNoServer does not begin what could not be done.
+func TestNoServer(t *testing.T) {
+	t.Parallel()
+	out, code := program(t, []string{pgtest.URLVariable + "=postgres://postgres@/x?host=/nowhere"}, "echo", "begun")
+	if code != 1 || out != "" {
+		t.Errorf("code %d, said %q", code, out)
+	}
+}
+
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	if _, code := program(t, nil); code != 2 {
