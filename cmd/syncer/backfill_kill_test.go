@@ -19,7 +19,7 @@ import (
 // A backfill that is killed goes on with the repos that were not written, and reads none that was.
 func TestKilledBackfillGoesOn(t *testing.T) {
 	t.Parallel()
-	const repos, kills = 500, 30
+	const repos, kills, latest = 500, 12, 35 // so that all the lives together cannot read every repo
 	dsn := pgtest.Empty(t)
 	world := fakeapi.NewWorld()
 	server, err := fakeapi.NewServer(world)
@@ -39,7 +39,7 @@ func TestKilledBackfillGoesOn(t *testing.T) {
 	}
 	conn := connect(t, dsn)
 	written := map[string]bool{} // repos that the database had when the last process was killed
-	backfill := func(killAt int) ([]byte, error) {
+	backfill := func(killAt int, waits ...func()) ([]byte, error) {
 		cmd := exec.CommandContext(t.Context(), program(t), "backfill", "--resume", "--migrate", "--log-level", "error", "--config", settings)
 		// So slow that writing keeps pace with reading.
 		cmd.Env = []string{"DATABASE_URL=" + dsn, "UCLOUD_API_BASE_URL=" + server.URL, "UCLOUD_PUBLIC_KEY=" + server.PublicKey,
@@ -48,22 +48,34 @@ func TestKilledBackfillGoesOn(t *testing.T) {
 			if written[repo] {
 				t.Errorf("%s was read again", repo)
 			}
-		})
+		}, waits...)
 	}
-	rng := rand.New(rand.NewPCG(3, 4))
-	for range kills {
-		_, _ = backfill(1 + rng.IntN(35))
+	look := func() {
 		written = map[string]bool{}
 		var list []string
 		if err := conn.QueryRow(t.Context(), `SELECT COALESCE(array_agg(DISTINCT repo), '{}') FROM reporting.repo_syncs WHERE status = 'ok'`).Scan(&list); err != nil {
-			continue // killed before the schema was there
+			return // killed before the schema was there
 		}
 		for _, repo := range list {
 			written[repo] = true
 		}
 	}
-	if len(written) == 0 || len(written) == repos {
-		t.Errorf("%d of %d repos were written before the last call: the kills came too early or too late", len(written), repos)
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range kills {
+		_, _ = backfill(1 + rng.IntN(latest))
+		look()
+	}
+	before := len(written)
+	_, _ = backfill(latest, func() {
+		eventually(t, time.Minute, "something was written of what was read", func() bool {
+			var now int
+			err := conn.QueryRow(t.Context(), `SELECT count(DISTINCT repo) FROM reporting.repo_syncs WHERE status = 'ok'`).Scan(&now)
+			return err == nil && now > before
+		})
+	})
+	look()
+	if len(written) <= before || len(written) == repos {
+		t.Errorf("%d of %d repos were written before the last call, %d before that", len(written), repos, before)
 	}
 	if out, err := backfill(-1); err != nil {
 		t.Fatalf("the backfill after all kills: %v\n%s", err, out)
@@ -114,8 +126,29 @@ func TestKilledImportLeavesNothing(t *testing.T) {
 		t.Fatal(wait())
 	}
 	conn := connect(t, dsn)
+	// The first is killed when it waits for the table that this transaction holds, the others anywhere.
+	held, err := conn.Begin(t.Context())
+	if err == nil {
+		_, err = held.Exec(t.Context(), "LOCK TABLE syncer.history IN ACCESS EXCLUSIVE MODE")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, wait := start("backfill", "--from", file)
+	other := connect(t, dsn)
+	eventually(t, time.Minute, "the import waits for the table", func() bool {
+		var waits bool
+		err := other.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'syncer.history'::regclass AND NOT granted)").Scan(&waits)
+		return err == nil && waits
+	})
+	_ = first.Process.Kill()
+	if wait() == nil {
+		t.Error("an import that was killed ended well")
+	}
+	if err := held.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	rng := rand.New(rand.NewPCG(5, 6))
-	killed := 0
 	for range 8 {
 		cmd, wait := start("backfill", "--from", file)
 		timer := time.AfterFunc(time.Duration(rng.Int64N(int64(800*time.Millisecond))), func() { _ = cmd.Process.Kill() })
@@ -124,7 +157,6 @@ func TestKilledImportLeavesNothing(t *testing.T) {
 		if err == nil {
 			break // it was quicker
 		}
-		killed++
 		var rows, shown int64
 		if err := conn.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM syncer.history), (SELECT count(*) FROM reporting.repos) + (SELECT count(*) FROM reporting.images)").Scan(&rows, &shown); err != nil {
 			t.Fatal(err)
@@ -141,7 +173,7 @@ func TestKilledImportLeavesNothing(t *testing.T) {
 		t.Fatal(wait())
 	}
 	var rows int64
-	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM reporting.pull_history").Scan(&rows); err != nil || rows != images*looks-looks+1 || killed == 0 {
-		t.Errorf("%d rows, killed %d times: %v; want %d", rows, killed, err, images*looks-looks+1)
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM reporting.pull_history").Scan(&rows); err != nil || rows != images*looks-looks+1 {
+		t.Errorf("%d rows: %v; want %d", rows, err, images*looks-looks+1)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -122,12 +123,22 @@ func checkWhole(t *testing.T, dsn string, images, round int) {
 }
 
 // killedAt runs a command, kills it at the given request to the registry, and returns what it wrote. Of each request it tells
-// the repo that was asked for.
-func killedAt(cmd *exec.Cmd, server *fakeapi.Server, request int, asked func(repo string)) ([]byte, error) {
+// the repo that was asked for. The registry answers no request after that one, so that a slow kill is no late one, and what must
+// be so at the kill can be waited for.
+func killedAt(cmd *exec.Cmd, server *fakeapi.Server, request int, asked func(repo string), waits ...func()) ([]byte, error) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	come := make(chan string, 1000)
-	server.Set(fakeapi.Before(func(r fakeapi.Request) { come <- r.Repo }))
+	come, release := make(chan string, 10_000), make(chan struct{})
+	defer close(release)
+	hang := fakeapi.Hang(release)
+	var seen atomic.Int64
+	server.Set(fakeapi.FaultFunc(func(r fakeapi.Request) fakeapi.Fault {
+		come <- r.Repo
+		if n := seen.Add(1); request > 0 && n > int64(request) {
+			return hang
+		}
+		return nil
+	}))
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -135,6 +146,9 @@ func killedAt(cmd *exec.Cmd, server *fakeapi.Server, request int, asked func(rep
 	go func() { done <- cmd.Wait() }()
 	for n := 0; ; n++ {
 		if n == request {
+			for _, wait := range waits {
+				wait()
+			}
 			_ = cmd.Process.Kill() // it may have ended by itself
 		}
 		select {

@@ -103,7 +103,7 @@ func startPrometheus(t *testing.T, binary, target string) string {
 // ask decodes an answer of Prometheus' API into v; false when it does not answer yet.
 func ask(t *testing.T, url string, v any) bool {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -87,7 +87,7 @@ logfile = %s/log
 	})
 	q := url.Values{"host": {dir}, "port": {strconv.Itoa(6543)}, "user": {server.User}, "dbname": {server.Database}}
 	pooled := "postgres:///?" + q.Encode()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		conn, err := pgx.Connect(t.Context(), pooled)
 		if err == nil {
 			conn.Close(t.Context())
