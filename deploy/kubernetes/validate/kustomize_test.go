@@ -2,8 +2,10 @@ package main
 
 import (
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,5 +53,51 @@ func TestKustomize(t *testing.T) {
 		if diff := cmp.Diff(string(want), string(got)); diff != "" {
 			t.Errorf("%s changed; if that is meant: make manifests UPDATE=1 (-want +got)\n%s", folder, diff)
 		}
+	}
+}
+
+// TestProductionDaemon adds the daemon to the production overlay, as that says: it has the memory, and the CronJob does not run
+// beside it.
+func TestProductionDaemon(t *testing.T) {
+	t.Parallel()
+	files := filesys.MakeFsInMemory()
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasPrefix(path, "../validate") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if path == "../overlays/prod/kustomization.yaml" {
+			text = append(text, "components: [../../components/daemon]\n"...)
+		}
+		return files.WriteFile(strings.TrimPrefix(path, ".."), text)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, "/overlays/prod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := ""
+	for _, object := range made.Resources() {
+		text := object.MustYaml()
+		switch object.GetKind() {
+		case "Deployment":
+			found += "Deployment "
+			if !strings.Contains(text, "memory: 512Mi") || !strings.Contains(text, "value: 460MiB") {
+				t.Errorf("the daemon has not the overlay's memory:\n%s", text)
+			}
+		case "CronJob":
+			found += "CronJob "
+			if !strings.Contains(text, "\n  suspend: true\n") {
+				t.Errorf("the CronJob runs beside the daemon:\n%s", text)
+			}
+		}
+	}
+	if len(strings.Fields(found)) != 2 {
+		t.Errorf("found %s", found)
 	}
 }
