@@ -60,10 +60,13 @@ func (l *loader) decodeFaults(err error) {
 // strict where YAML's guesses would change a name: 1.10 is a fine name of a repo and a number to YAML.
 func readValue(from, to reflect.Value) (any, error) {
 	given := from.Interface()
+	if text, ok := given.(string); ok {
+		given = bare(text)
+	}
 	switch to.Interface().(type) {
 	case Secret:
 		text, err := plainText(given)
-		return NewSecret(trimNewline(text)), err
+		return NewSecret(text), err
 	case time.Duration:
 		return readDuration(given)
 	case []string:
@@ -131,7 +134,7 @@ func readList(given any) ([]string, error) {
 	switch v := given.(type) {
 	case string:
 		for item := range strings.SplitSeq(v, ",") {
-			if item = strings.TrimSpace(item); item != "" {
+			if item = bare(item); item != "" {
 				list = append(list, item)
 			}
 		}
@@ -141,7 +144,7 @@ func readList(given any) ([]string, error) {
 			if err != nil {
 				return nil, fmt.Errorf("item %d %w", i+1, err)
 			}
-			list = append(list, text)
+			list = append(list, bare(text))
 		}
 	default:
 		return nil, errors.New("wants a list")

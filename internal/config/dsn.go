@@ -3,7 +3,8 @@ package config
 import (
 	"errors"
 	"io/fs"
-	"net/url"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,16 +20,27 @@ func (l *loader) checkDatabase(cfg *Config) {
 		return
 	}
 	libpq := l.libpq()
+	var to address
+	var err error
 	if dsn == "" {
-		dsn, where = libpq.address(), "PG* variables"
+		where = "PG* variables"
+		to, err = libpq.address()
+	} else {
+		to, err = parseAddress(dsn)
 	}
-	if dsn == "" {
+	switch {
+	case err != nil:
+		l.fault("%s: %v", where, err)
+		return
+	case len(to) == 0:
 		l.fault("DATABASE_URL is missing: set it to postgres://USER:PASSWORD@HOST:PORT/DATABASE, or to local:DIR for a private server")
 		return
 	}
-	dsn = withPassword(dsn, libpq["PGPASSWORD"])
-	l.checkDSN(where, dsn)
-	cfg.DatabaseURL = NewSecret(dsn)
+	if password := libpq["PGPASSWORD"]; password != "" && !to.has("password") {
+		to = append(to, pair{"password", password})
+	}
+	l.checkDriver(where, to)
+	cfg.DatabaseURL = NewSecret(to.String())
 }
 
 // libpqValues are the libpq variables that are set.
@@ -47,69 +59,66 @@ func (l *loader) libpq() libpqValues {
 	return values
 }
 
-// address is the values as key=value pairs; empty when none of them says where or what the database is.
-func (v libpqValues) address() string {
+// address is what the variables say; nothing when none of them says where or what the database is.
+func (v libpqValues) address() (address, error) {
 	if v["PGHOST"]+v["PGPORT"]+v["PGDATABASE"]+v["PGUSER"]+v["PGSERVICE"] == "" {
-		return ""
+		return nil, nil
 	}
-	var pairs []string
+	var a address
 	for _, p := range [][2]string{
 		{"host", "PGHOST"}, {"port", "PGPORT"}, {"dbname", "PGDATABASE"}, {"user", "PGUSER"}, {"passfile", "PGPASSFILE"},
 		{"sslmode", "PGSSLMODE"}, {"sslrootcert", "PGSSLROOTCERT"}, {"service", "PGSERVICE"},
 	} {
 		if value := v[p[1]]; value != "" {
-			pairs = append(pairs, p[0]+"="+quote(value))
+			a = append(a, pair{p[0], value})
 		}
 	}
-	return strings.Join(pairs, " ")
+	return a.checked()
+}
+
+// checkDriver complains of an address that the driver cannot use. The driver's own words are not passed on: they quote parts of it.
+func (l *loader) checkDriver(where string, a address) {
+	driver, err := pgxpool.ParseConfig(a.String())
+	var pathErr *fs.PathError
+	switch {
+	case errors.As(err, &pathErr):
+		key := "a file that it names"
+		for _, p := range a {
+			if p.value == pathErr.Path {
+				key = p.key
+			}
+		}
+		l.fault("%s: %s: %v: name a readable file", where, key, pathErr.Err)
+	case err != nil:
+		l.fault("%s: holds a value that the driver does not understand: compare each with https://www.postgresql.org/docs/current/libpq-connect.html", where)
+	default:
+		// What the variables of libpq and its service file add passes the same gate.
+		for _, key := range slices.Sorted(maps.Keys(driver.ConnConfig.RuntimeParams)) {
+			if use := dsnKeys[key]; use != keyUsed && use != keyIdle {
+				l.fault("%s: the service file or a PG* variable sets what is not known: take it out", where)
+				return
+			}
+		}
+	}
+}
+
+func (a address) has(key string) bool {
+	return slices.ContainsFunc(a, func(p pair) bool { return p.key == key })
+}
+
+func (a address) without(key string) address {
+	return slices.DeleteFunc(a, func(p pair) bool { return p.key == key })
+}
+
+// String is the one form in which the driver is given an address: of all its forms this has the fewest rules.
+func (a address) String() string {
+	parts := make([]string, len(a))
+	for i, p := range a {
+		parts[i] = p.key + "=" + quote(p.value)
+	}
+	return strings.Join(parts, " ")
 }
 
 func quote(value string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
-}
-
-func isURL(dsn string) bool {
-	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
-}
-
-// withPassword adds the password to an address that has none.
-func withPassword(dsn, password string) string {
-	if password == "" {
-		return dsn
-	}
-	if !isURL(dsn) {
-		if strings.Contains(dsn, "password") {
-			return dsn
-		}
-		return dsn + " password=" + quote(password)
-	}
-	u, err := url.Parse(dsn)
-	if err != nil || u.Query().Has("password") {
-		return dsn
-	}
-	if _, has := u.User.Password(); !has {
-		query := u.Query()
-		query.Set("password", password)
-		u.RawQuery = query.Encode()
-	}
-	return u.String()
-}
-
-// checkDSN complains of an address that the driver cannot read. The driver's own words are not passed on: they quote parts of
-// the address, and where it is malformed nobody can tell which part is the password.
-func (l *loader) checkDSN(where, dsn string) {
-	_, err := pgxpool.ParseConfig(dsn)
-	var pathErr *fs.PathError
-	switch {
-	case err == nil:
-	case errors.As(err, &pathErr):
-		l.fault("%s: %s %s: %v: name a readable file", where, pathErr.Op, pathErr.Path, pathErr.Err)
-	case isURL(dsn):
-		l.fault("%s: is not a PostgreSQL URL: write postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=MODE, "+
-			"special characters of the password as %%XX", where)
-	case strings.Contains(dsn, "://"):
-		l.fault("%s: is not the URL of a PostgreSQL database: write postgres://USER:PASSWORD@HOST:PORT/DATABASE", where)
-	default:
-		l.fault("%s: is not a PostgreSQL address: write postgres://USER:PASSWORD@HOST:PORT/DATABASE, host=HOST dbname=DATABASE ..., or local:DIR", where)
-	}
 }

@@ -148,7 +148,7 @@ sources:
 func TestMalformedAddressesGiveNothingAway(t *testing.T) {
 	t.Parallel()
 	for _, dsn := range []string{
-		"postgres://u:hun%ter2@h/d", "postgres://u:hunter2@h:hunter2/d", "postgres://u:hun ter2@h/d", "postgres://u:hun/ter2@h/d",
+		"postgres://u:hun%ter2@h/d", "postgres://u:hunter2@h:hunter2/d", "postgres://u:hun/ter2@h/d",
 		"postgres://u:hunter2@h/d?sslmode=hunter2", "mysql://u:hunter2@h/d", "host=h port=hunter2", "hunter2",
 		"host=h password='hunter2", "postgres://u:hunter2@h/d?pool_max_conns=hunter2", "host=h password=hunter2 sslmode=verify-full sslrootcert=/nowhere",
 	} {

@@ -67,9 +67,8 @@ func (l *loader) variable(s Setting) string {
 	}
 	value, _ := l.in.Lookup(s.Variable)
 	if !s.Secret {
-		return strings.TrimSpace(value)
+		return value
 	}
-	value = trimNewline(value)
 	path, _ := l.in.Lookup(s.Variable + fileSuffix)
 	switch {
 	case path == "":
@@ -82,10 +81,10 @@ func (l *loader) variable(s Setting) string {
 	}
 }
 
-// secretFile reads a mounted secret. Editors and `echo` end files with a newline that belongs to no key.
+// secretFile reads a mounted secret.
 func (l *loader) secretFile(where, path string) string {
 	data, err := os.ReadFile(path) //nolint:gosec // G703: whoever starts the program says which file holds the secret
-	value := trimNewline(string(data))
+	value := bare(string(data))
 	switch {
 	case err != nil:
 		l.fault("%s: read %s: %v: name a readable file that holds the secret", where, path, cause(err))
@@ -94,8 +93,6 @@ func (l *loader) secretFile(where, path string) string {
 	}
 	return value
 }
-
-func trimNewline(s string) string { return strings.TrimRight(s, "\r\n") }
 
 // cause is what the system said, without the path that the message has already.
 func cause(err error) error {

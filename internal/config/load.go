@@ -37,6 +37,11 @@ func (f SettingErrors) Error() string { return strings.Join(f, "\n") }
 
 // Load reads and checks the configuration. The error is SettingErrors.
 func Load(in Input) (Config, error) {
+	lookup := in.Lookup
+	in.Lookup = func(variable string) (string, bool) {
+		value, ok := lookup(variable)
+		return bare(value), ok
+	}
 	l := &loader{in: in, k: koanf.New("."), origin: map[string]string{}}
 	l.loadDefaults()
 	l.loadFile()

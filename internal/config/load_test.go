@@ -75,7 +75,7 @@ func TestLoadFromVariablesAlone(t *testing.T) {
 		"SYNCER_HISTORY_RETENTION=13mo", "SYNCER_SHARD=1/4", "UCLOUD_SECURITY_TOKEN=tok")})
 	access := Access{APIBaseURL: "https://api.ucloud.cn", Credentials: Credentials{NewSecret("pub"), NewSecret("priv"), NewSecret("tok")}}
 	want := Config{
-		DatabaseURL: NewSecret("postgres://u@db.example/syncer"),
+		DatabaseURL: NewSecret("host='db.example' user='u' dbname='syncer'"),
 		Access:      access, Tuning: defaultTuning(),
 		ProjectID: "org-1", Repos: []string{"a", "b", "c"}, Discover: DiscoverNone,
 		Sources: []Source{{Name: "default", Access: access, Tuning: defaultTuning(), TimeZone: china,
@@ -194,7 +194,7 @@ func TestSecretsFromFiles(t *testing.T) {
 	t.Parallel()
 	key, dsn, pass := write(t, "key", "from file\r\n"), write(t, "dsn", "postgres://h/d\n"), write(t, "pass", "p'w\n")
 	got := load(t, Input{Lookup: env("UCLOUD_PRIVATE_KEY=", "UCLOUD_PRIVATE_KEY_FILE="+key, "DATABASE_URL=", "DATABASE_URL_FILE="+dsn)})
-	if got.Credentials.PrivateKey.Reveal() != "from file" || got.DatabaseURL.Reveal() != "postgres://h/d" {
+	if got.Credentials.PrivateKey.Reveal() != "from file" || got.DatabaseURL.Reveal() != "host='h' dbname='d'" {
 		t.Errorf("private key %q, address %q", got.Credentials.PrivateKey.Reveal(), got.DatabaseURL.Reveal())
 	}
 	got = load(t, Input{Lookup: env("DATABASE_URL=", "PGHOST=h", "PGUSER=u", "PGPASSWORD_FILE="+pass)})
@@ -202,7 +202,7 @@ func TestSecretsFromFiles(t *testing.T) {
 		t.Errorf("address %q, want %q", got.DatabaseURL.Reveal(), want)
 	}
 	got = load(t, Input{Lookup: env("DATABASE_URL=postgres://u@h/d?sslmode=disable", "PGPASSWORD=p w")})
-	if want := `postgres://u@h/d?password=p+w&sslmode=disable`; got.DatabaseURL.Reveal() != want {
+	if want := `host='h' user='u' dbname='d' sslmode='disable' password='p w'`; got.DatabaseURL.Reveal() != want {
 		t.Errorf("address %q, want %q", got.DatabaseURL.Reveal(), want)
 	}
 }

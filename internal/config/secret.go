@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
+	"unicode"
 )
 
 const redacted = "[redacted]"
@@ -34,3 +36,25 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalText hides the value from encoders: JSON, YAML, text.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// bare is a value without what editors, shells, env files and word processors leave around it: blanks, newlines, a byte order mark,
+// and quotes, which belong to no value.
+func bare(value string) string {
+	for {
+		before := value
+		value = strings.TrimFunc(value, func(r rune) bool {
+			return unicode.IsSpace(r) || strings.ContainsRune("\ufeff\u200b\u200c\u200d\u2060\x00", r)
+		})
+		for _, pair := range [][2]string{{`"`, `"`}, {"'", "'"}, {"`", "`"}, {"“", "”"}, {"‘", "’"}, {"„", "“"}, {"«", "»"}, {"「", "」"}} {
+			if inner, ok := strings.CutPrefix(value, pair[0]); ok {
+				// "a","b" is a list of two, and not one value in quotes.
+				if inner, ok = strings.CutSuffix(inner, pair[1]); ok && !strings.Contains(inner, pair[1]) {
+					value = inner
+				}
+			}
+		}
+		if value == before {
+			return value
+		}
+	}
+}
