@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const reportingDoc = "../../docs/reporting.md"
@@ -75,8 +76,12 @@ func TestCookbook(t *testing.T) {
 	var got strings.Builder
 	for _, r := range recipes {
 		fmt.Fprintf(&got, "== %s\n%s\n", r[1], result(t, conn, r[2]))
+		wantSame(t, conn, r[1], r[2], elsewhere...)
 	}
 	goldenText(t, "testdata/cookbook.txt", got.String())
+	for _, view := range lines(t, owner, "SELECT relname::text FROM pg_class WHERE relnamespace = 'reporting'::regnamespace AND relkind = 'v'") {
+		wantSame(t, conn, view, "SELECT * FROM reporting."+view, elsewhere[1])
+	}
 }
 
 // asOf makes now() the end of the made-up quarter for a connection.
@@ -91,10 +96,59 @@ func asOf(t *testing.T, owner, conn *pgx.Conn) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := conn.Exec(t.Context(), "SET search_path = simulated, pg_catalog; SET timezone = 'UTC'"); err != nil {
+	if _, err := conn.Exec(t.Context(), usualSession); err != nil {
 		t.Fatal(err)
 	}
 }
+
+// elsewhere are sessions in which a query that relies on the usual defaults gives something else: east and west of UTC, in a zone
+// whose clock changes at midnight, with other notations and a search path that leads into another schema.
+var elsewhere = []string{
+	"SET timezone = 'Asia/Shanghai'; SET datestyle = 'German'; SET search_path = simulated, pg_catalog, public",
+	"SET timezone = 'America/Havana'; SET datestyle = 'SQL, DMY'; SET intervalstyle = 'sql_standard'",
+	"SET timezone = 'Pacific/Kiritimati'; SET datestyle = 'Postgres, MDY'; SET extra_float_digits = -15",
+}
+
+// wantSame runs a query in odd sessions too. Values are compared, not their notation.
+func wantSame(t *testing.T, conn *pgx.Conn, what, query string, sessions ...string) {
+	t.Helper()
+	rows := func() [][]any {
+		found, err := conn.Query(t.Context(), query)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		all, err := pgx.CollectRows(found, func(row pgx.CollectableRow) ([]any, error) {
+			values, err := row.Values()
+			for i, v := range values {
+				if at, ok := v.(time.Time); ok {
+					values[i] = at.UTC().Format(time.RFC3339Nano)
+				}
+				if _, ok := v.(pgtype.Numeric); ok {
+					values[i] = fmt.Sprint(v)
+				}
+			}
+			return values, err
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		return all
+	}
+	want := rows()
+	for _, session := range sessions {
+		if _, err := conn.Exec(t.Context(), session); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, rows()); diff != "" {
+			t.Errorf("%s after %s (-usual +there):\n%s", what, session, diff)
+		}
+	}
+	if _, err := conn.Exec(t.Context(), usualSession); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const usualSession = "SET search_path = simulated, pg_catalog; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET extra_float_digits = 1"
 
 // result is what a query returns, as text under a header.
 func result(t *testing.T, conn *pgx.Conn, sql string) string {

@@ -63,12 +63,14 @@ func TestDashboard(t *testing.T) {
 	fmt.Fprintf(&got, "variables %v\n\n", g.values)
 	for _, a := range d.Annotations.List {
 		fmt.Fprintf(&got, "== %s\n%s\n", a.Name, result(t, conn, g.expand(a.RawQuery)))
+		wantSame(t, conn, a.Name, g.expand(a.RawQuery), elsewhere...)
 	}
 	queries := 0
 	for _, p := range d.Panels {
 		for _, target := range p.Targets {
 			queries++
 			shown := result(t, conn, g.expand(target.RawSQL))
+			wantSame(t, conn, p.Title, g.expand(target.RawSQL), elsewhere...)
 			if target.Format == "time_series" && !strings.HasPrefix(shown, "time") {
 				t.Errorf("panel %q has no column time first", p.Title)
 			}
