@@ -34,6 +34,10 @@ test: ## run all tests
 	@.ci/setup pooler || true
 	$(WITH_SERVER) go test -timeout $(TIMEOUT) ./...
 
+.PHONY: awkward
+awkward: ## run the store's tests in databases with odd defaults: time zone, encoding, isolation, limits
+	$(WITH_SERVER) env SYNCER_TEST_AWKWARD=1 go test -count=1 ./internal/store ./internal/metrics
+
 .PHONY: check
 check: static race e2e ## run everything that must hold before a commit: format, vet, lint, race, end to end
 

@@ -1,7 +1,10 @@
 -- Runs, repos and what every run found in every repo. All times are UTC moments; the program is the only writer.
 
 -- +goose Up
-CREATE SCHEMA syncer;
+-- The list of migrations stands in the schema too, so it is there by now; with goose's own command line it may not be.
+-- +goose StatementBegin
+DO $$ BEGIN IF to_regnamespace('syncer') IS NULL THEN CREATE SCHEMA syncer; END IF; END $$;
+-- +goose StatementEnd
 COMMENT ON SCHEMA syncer IS 'Base tables of syncer. Their form may change with any version; read the views in schema reporting instead.';
 
 CREATE TABLE syncer.runs (
@@ -138,4 +141,5 @@ COMMENT ON COLUMN syncer.repo_days.images IS 'Images that were not deleted at th
 COMMENT ON COLUMN syncer.repo_days.pulls IS 'Sum of the pulls of the history rows observed that day.';
 
 -- +goose Down
-DROP SCHEMA syncer CASCADE;
+-- Without CASCADE: what others built on it makes this fail with their names. The schema stays, it holds the list of migrations.
+DROP TABLE syncer.repo_days, syncer.repo_syncs, syncer.repos, syncer.runs;

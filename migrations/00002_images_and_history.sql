@@ -154,3 +154,5 @@ COMMENT ON FUNCTION syncer.make_partitions(timestamptz, timestamptz) IS 'Makes t
 -- +goose Down
 DROP FUNCTION syncer.make_partitions;
 DROP TABLE syncer.events, syncer.retention, syncer.image_days, syncer.history, syncer.images;
+-- A repo whose images are forgotten was never seen: the next look must not take what was always there for new.
+TRUNCATE syncer.repos, syncer.repo_syncs, syncer.repo_days;

@@ -2,7 +2,9 @@
 -- timestamptz, every day a date in UTC. They run with their owner's rights, so a reader needs nothing in schema syncer.
 
 -- +goose Up
-CREATE SCHEMA reporting;
+-- +goose StatementBegin
+DO $$ BEGIN IF to_regnamespace('reporting') IS NULL THEN CREATE SCHEMA reporting; END IF; END $$;
+-- +goose StatementEnd
 COMMENT ON SCHEMA reporting IS 'Stable views and functions over what syncer observed. Names and types here do not change between versions.';
 
 -- Both are written once an image, so they do not stand in the way of HOT updates of its counter.
@@ -274,5 +276,20 @@ COMMENT ON COLUMN reporting.repo_syncs.rows_rejected IS 'Rows of the registry th
 COMMENT ON COLUMN reporting.repo_syncs.error IS 'Why the status is not ok; NULL when it is.';
 
 -- +goose Down
-DROP SCHEMA reporting CASCADE;
+-- Without CASCADE: what others built on the views makes this fail with their names.
+DROP VIEW reporting.repo_syncs, reporting.runs, reporting.repo_events, reporting.image_events, reporting.repos, reporting.repo_daily,
+    reporting.pulls_daily, reporting.pull_history, reporting.images;
+-- The schema stays while others have something in it, or are granted it: the views that come back are then theirs to read again.
+-- +goose StatementBegin
+DO $$
+BEGIN
+    IF has_database_privilege(current_database(), 'CREATE')
+       AND NOT EXISTS (SELECT FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'reporting' AND a.grantee <> n.nspowner) THEN
+        DROP SCHEMA reporting;
+    END IF;
+EXCEPTION WHEN dependent_objects_still_exist OR insufficient_privilege THEN
+    NULL;
+END
+$$;
+-- +goose StatementEnd
 DROP INDEX syncer.history_falls, syncer.image_days_day, syncer.history_time, syncer.images_appeared, syncer.images_name;

@@ -1,5 +1,5 @@
 // Package migrations holds the database schema as goose SQL files, embedded into the binary. The plain goose command line
-// works on the folder too.
+// works on the folder too, with -table syncer.migrations in a database that has schema syncer.
 package migrations
 
 import (

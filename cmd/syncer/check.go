@@ -134,13 +134,16 @@ func (c *checker) database(ctx context.Context) {
 		if err != nil {
 			return err
 		}
-		c.result.ok("database", "PostgreSQL "+version+" answers")
+		if err := s.Writable(ctx); err != nil {
+			return err
+		}
+		c.result.ok("database", "PostgreSQL "+version+" answers and may be written")
 		missing, err := s.MissingPrivileges(ctx)
 		switch {
 		case err != nil:
 			return err
 		case len(missing) > 0:
-			c.result.fail("privileges", exitDatabase, "the role lacks "+strings.Join(missing, ", "), "use the role that owns the schema, the one that ran syncer migrate up")
+			c.result.fail("privileges", exitDatabase, "the role lacks "+strings.Join(missing, ", "), privilegeAdvice(missing))
 		default:
 			c.result.ok("privileges", "the role may do all that a run does")
 		}
@@ -149,11 +152,25 @@ func (c *checker) database(ctx context.Context) {
 	})
 	switch {
 	case err == nil:
+	case errors.Is(err, store.ErrSchema):
+		c.result.fail("database", exitSchema, err.Error(), "")
+	case errors.Is(err, store.ErrReadOnly):
+		c.result.fail("database", exitDatabase, err.Error(), "")
 	case exitCode(ctx, err) == exitUsage:
 		c.result.fail("database", exitUsage, err.Error(), "set DATABASE_URL to postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	default:
 		c.result.fail("database", exitDatabase, err.Error(), "check DATABASE_URL, that the server runs and lets this machine in, and the password")
 	}
+}
+
+// privilegeAdvice is how a role gets what it lacks.
+func privilegeAdvice(missing []string) string {
+	for _, m := range missing {
+		if !strings.Contains(m, " on the database") {
+			return "use the role that owns the schema, the one that ran syncer migrate up"
+		}
+	}
+	return "GRANT CREATE, TEMPORARY ON DATABASE to the role, or use the database's owner"
 }
 
 func (c *checker) schema(ctx context.Context, s *store.Store, local bool) {

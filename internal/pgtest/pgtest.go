@@ -6,7 +6,7 @@
 // process.
 //
 // The schema is migrated once, into a template whose name holds a hash of the migrations; every test gets a clone of it in a
-// few hundredths of a second. Databases are dropped when their test is over. That of a failed test is kept, and its address
+// few hundredths of a second. SYNCER_TEST_AWKWARD=1 gives each awkward defaults. Databases are dropped when their test is over. That of a failed test is kept, and its address
 // printed, on a server that outlives the test.
 package pgtest
 
@@ -114,6 +114,11 @@ func (s *Server) database(t testing.TB, template string) string {
 		t.Fatalf("create a database for the test: %v", err)
 	}
 	dsn := withDatabase(s.URL, name)
+	if os.Getenv(awkwardVariable) != "" {
+		if err := s.makeAwkward(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Cleanup(func() {
 		if t.Failed() && s.outlives {
 			t.Logf("the test's database is kept: %s", dsn)

@@ -105,7 +105,7 @@ func (r *Run) applyTogether(ctx context.Context, snaps []registry.Snapshot, opt 
 
 // beginApply begins the transaction. Its statements are short and many; compiling one takes longer than running it. Each asks
 // for a few rows of tables that may have been empty a moment ago, so the server must not guess that reading all is cheaper.
-const beginApply = "BEGIN; SET LOCAL jit = off; SET LOCAL enable_seqscan = off"
+const beginApply = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off; SET LOCAL enable_seqscan = off"
 
 // write is the body of the transaction.
 func (r *Run) write(ctx context.Context, tx pgx.Tx, snaps []registry.Snapshot, opt ApplyOptions) ([]registry.RepoSync, error) {

@@ -28,13 +28,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	dsn := migrated(t)
-	s, err := store.Open(t.Context(), dsn, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return &world{t: t, s: s, dsn: dsn, now: start, repo: registry.Repo{Key: registry.RepoKey{Source: "default", Name: "ucloud"}}}
+	return worldOn(t, migrated(t))
 }
 
 // images makes a list of images from name, count pairs; a negative count is one that could not be read.
@@ -89,7 +83,7 @@ func (w *world) begin() *store.Run {
 // query returns the rows of a query as text, columns joined by a bar, NULL as a dash.
 func (w *world) query(sql string, args ...any) []string {
 	w.t.Helper()
-	conn, err := pgx.Connect(w.t.Context(), w.dsn)
+	conn, err := plain(w.t.Context(), w.dsn)
 	if err != nil {
 		w.t.Fatal(err)
 	}

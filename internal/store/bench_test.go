@@ -34,7 +34,7 @@ func newFleet(b testing.TB, repos, size int) *fleet {
 		b.Fatal(err)
 	}
 	b.Cleanup(s.Close)
-	conn, err := pgx.Connect(b.Context(), dsn)
+	conn, err := plain(b.Context(), dsn)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -85,7 +85,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	w := newWorld(t)
-	conn, err := pgx.Connect(t.Context(), w.dsn)
+	conn, err := plain(t.Context(), w.dsn)
 	if err != nil {
 		t.Fatal(err)
 	}

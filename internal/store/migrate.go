@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,18 +17,11 @@ import (
 	"syncer/migrations"
 )
 
-// undefinedTable is PostgreSQL's code for a table that is not there.
-const undefinedTable = "42P01"
-
 // Migrator changes the schema. It takes a session lock, so it wants a direct connection and not a transaction pooler.
 type Migrator struct {
 	db       *sql.DB
 	provider *goose.Provider
 }
-
-// versionTable is where the goose command line looks too. It is named with its schema because "$user" comes first on the search
-// path: for a role called syncer another table would be meant once schema syncer is there.
-const versionTable = "public.goose_db_version"
 
 // Migration is one step of the schema.
 type Migration struct {
@@ -38,17 +32,14 @@ type Migration struct {
 	Duration  time.Duration
 }
 
-// NewMigrator connects for migrating. It fails with ErrDSN or ErrDatabase.
+// NewMigrator connects for migrating. It fails with ErrDSN or ErrDatabase, and with ErrSchema when the database's encoding is not UTF-8.
 func NewMigrator(ctx context.Context, dsn string) (*Migrator, error) {
-	config, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		return nil, ErrDSN
+	db, err := openDB(ctx, dsn, true)
+	if poolerRefuses(err) { // one in session mode will do
+		db, err = openDB(ctx, dsn, false)
 	}
-	prepareConn(config)
-	db := stdlib.OpenDB(*config)
-	if err := db.PingContext(ctx); err != nil {
-		db.Close()
-		return nil, databaseError("connect", err)
+	if err != nil {
+		return nil, err
 	}
 	// Any number of jobs may start at once on an empty database; each waits its turn, two minutes at most.
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 120), lock.WithUnlockTimeout(1, 10))
@@ -63,42 +54,91 @@ func NewMigrator(ctx context.Context, dsn string) (*Migrator, error) {
 	return &Migrator{db: db, provider: provider}, nil
 }
 
+func openDB(ctx context.Context, dsn string, direct bool) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, ErrDSN
+	}
+	prepareConn(config, direct)
+	db := stdlib.OpenDB(*config)
+	if err := db.PingContext(ctx); err != nil {
+		db.Close()
+		return nil, databaseError("connect", err)
+	}
+	return db, nil
+}
+
 // Close ends the connection.
 func (m *Migrator) Close() error { return m.db.Close() }
 
 // Up applies all migrations that are missing and returns those it applied.
 func (m *Migrator) Up(ctx context.Context) ([]Migration, error) {
+	if err := m.makeReady(ctx); err != nil {
+		return nil, migrateError("up", err)
+	}
 	results, err := m.provider.Up(ctx)
+	if err == nil {
+		err = m.noteVersion(ctx)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("migrate up: %w: %w", ErrSchema, err)
+		return nil, migrateError("up", err)
 	}
 	return applied(results), nil
 }
 
-// Down takes back the newest migration and returns it; nothing when there is none.
+// Down takes back the newest migration and returns it; nothing when there is none. What others made is left alone: where it
+// stands on what would go, Down fails, names it and changes nothing.
 func (m *Migrator) Down(ctx context.Context) ([]Migration, error) {
+	versions, err := m.versions(ctx)
+	if err != nil {
+		return nil, databaseError("migrate down", err)
+	}
+	if len(versions) == 0 {
+		return []Migration{}, nil
+	}
 	result, err := m.provider.Down(ctx)
 	switch {
 	case errors.Is(err, goose.ErrNoNextVersion):
 		return []Migration{}, nil
 	case err != nil:
-		return nil, fmt.Errorf("migrate down: %w: %w", ErrSchema, err)
+		return nil, migrateError("down", err)
+	}
+	if err := m.noteVersion(ctx); err != nil {
+		return nil, migrateError("down", err)
 	}
 	return applied([]*goose.MigrationResult{result}), nil
 }
 
+// migrateError adds to an error what the server says beside its message: which objects are in the way.
+func migrateError(way string, err error) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	advice := ""
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("migrate %s: %w", way, err)
+	case ok && pg.Code == readOnlyTransaction:
+		return databaseError("migrate "+way, err)
+	case ok && pg.Code == dependentObjects:
+		return schemaError{fmt.Sprintf("migrate %s: others' objects are in the way, and nothing was changed: drop them or move them away first: %s",
+			way, strings.ReplaceAll(pg.Detail, "\n", "; ")), err}
+	case ok && pg.Code == insufficientPrivilege:
+		advice = "; GRANT CREATE ON DATABASE to the role, or have the database's owner run " +
+			"CREATE SCHEMA syncer AUTHORIZATION ROLE and CREATE SCHEMA reporting AUTHORIZATION ROLE"
+	}
+	return schemaError{fmt.Sprintf("migrate %s: %v%s", way, err, advice), err}
+}
+
 // Status lists all migrations, oldest first.
 func (m *Migrator) Status(ctx context.Context) ([]Migration, error) {
-	states, err := m.provider.Status(ctx)
+	when, err := m.versions(ctx)
 	if err != nil {
 		return nil, databaseError("read migration status", err)
 	}
-	list := make([]Migration, len(states))
-	for i, s := range states {
-		list[i] = Migration{
-			Version: s.Source.Version, Name: s.Source.Path,
-			Applied: s.State == goose.StateApplied, AppliedAt: s.AppliedAt,
-		}
+	sources := m.provider.ListSources()
+	list := make([]Migration, len(sources))
+	for i, s := range sources {
+		at, ok := when[s.Version]
+		list[i] = Migration{Version: s.Version, Name: s.Path, Applied: ok, AppliedAt: at}
 	}
 	return list, nil
 }
@@ -109,30 +149,4 @@ func applied(results []*goose.MigrationResult) []Migration {
 		list[i] = Migration{Version: r.Source.Version, Name: r.Source.Path, Applied: true, Duration: r.Duration}
 	}
 	return list
-}
-
-// CheckSchema fails with ErrSchema when the database is not at the version this program is made for.
-func (s *Store) CheckSchema(ctx context.Context) error {
-	versions, err := migrations.Versions()
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
-	}
-	want := versions[len(versions)-1]
-	var have int64
-	err = s.pool.QueryRow(ctx, `
--- name: SchemaVersion
-SELECT COALESCE(MAX(version_id), 0) FROM `+versionTable+` WHERE is_applied`).Scan(&have)
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == undefinedTable {
-		err = nil
-	}
-	switch {
-	case err != nil:
-		return databaseError("read schema version", err)
-	case have < want:
-		return fmt.Errorf("%w: it is at version %d and this program needs %d; run syncer migrate up", ErrSchema, have, want)
-	case have > want:
-		return fmt.Errorf("%w: it is at version %d and this program knows %d; use a newer syncer", ErrSchema, have, want)
-	}
-	return nil
 }

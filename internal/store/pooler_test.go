@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"syncer/internal/pgtest"
 	"syncer/internal/store"
 )
 
@@ -27,20 +28,25 @@ func TestThroughTransactionPooler(t *testing.T) {
 		}
 		t.Skip("NOT TESTED: syncing through a pooler, as pgbouncer is not installed: apt-get install pgbouncer")
 	}
-	w := newWorld(t)
-	pooled := startPooler(t, program, w.dsn)
-	s, err := store.Open(t.Context(), pooled, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	w.s = s
-	if err := s.CheckSchema(t.Context()); err != nil {
-		t.Error(err)
-	}
-	w.race(pooled)
-	if found := w.verify(false); len(found) > 0 {
-		t.Errorf("verify: %q", found)
+	for name, dsn := range map[string]string{"usual": migrated(t), "odd defaults": pgtest.Awkward(t, template)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := worldOn(t, dsn)
+			pooled := startPooler(t, program, dsn)
+			s, err := store.Open(t.Context(), pooled, store.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Close)
+			w.s = s
+			if err := s.CheckSchema(t.Context()); err != nil {
+				t.Error(err)
+			}
+			w.race(pooled)
+			if found := w.verify(false); len(found) > 0 {
+				t.Errorf("verify: %q", found)
+			}
+		})
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"syncer/internal/pgtest"
 	"syncer/internal/store"
@@ -18,7 +17,7 @@ import (
 // as is a store that works with the rights of a role of its own, which has no right yet.
 func as(t *testing.T, dsn, role string, grants ...string) *store.Store {
 	t.Helper()
-	owner, err := pgx.Connect(t.Context(), dsn)
+	owner, err := plain(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +61,8 @@ func TestMissingPrivileges(t *testing.T) {
 	s := as(t, w.dsn, role, "GRANT USAGE ON SCHEMA syncer TO "+role, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA syncer TO "+role,
 		"REVOKE DELETE ON syncer.images FROM "+role)
 	want := []string{
-		"CREATE on schema syncer", "DELETE on table syncer.images", "ownership of table syncer.history",
+		"CREATE on schema syncer", "DELETE on table syncer.images", "USAGE on sequence syncer.backfills_backfill_id_seq",
+		"USAGE on sequence syncer.repo_numbers", "USAGE on sequence syncer.runs_run_id_seq", "ownership of table syncer.history",
 		"ownership of table syncer.image_days", "ownership of table syncer.repo_syncs",
 	}
 	if diff := cmp.Diff(want, missing(s)); diff != "" {
@@ -72,6 +72,11 @@ func TestMissingPrivileges(t *testing.T) {
 	other := role + "_empty"
 	if diff := cmp.Diff([]string{"CREATE on the database, for the first migration"}, missing(as(t, empty, other))); diff != "" {
 		t.Errorf("missing before the first migration (-want +got):\n%s", diff)
+	}
+	execute(t, empty, "REVOKE TEMPORARY ON DATABASE "+databaseOf(t, empty)+" FROM PUBLIC")
+	want = []string{"CREATE on the database, for the first migration", "TEMPORARY on the database, for imports"}
+	if diff := cmp.Diff(want, missing(as(t, empty, role+"_bare"))); diff != "" {
+		t.Errorf("missing without rights on the database (-want +got):\n%s", diff)
 	}
 	if version, err := s.ServerVersion(t.Context()); err != nil || !strings.ContainsAny(version, "123456789") {
 		t.Errorf("version %q, %v", version, err)

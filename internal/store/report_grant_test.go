@@ -33,7 +33,7 @@ func reader(t *testing.T, dsn string) (reader, owner *pgx.Conn) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		conn, err := pgx.Connect(ctx, dsn)
+		conn, err := plain(ctx, dsn)
 		if err == nil {
 			defer conn.Close(ctx)
 			_, err = conn.Exec(ctx, "DROP OWNED BY "+quoted+"; DROP ROLE "+quoted)
@@ -47,7 +47,7 @@ func reader(t *testing.T, dsn string) (reader, owner *pgx.Conn) {
 			t.Fatal(err)
 		}
 	}
-	config, err := pgx.ParseConfig(dsn)
+	config, err := plainConfig(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestReaderReadsReportsAndNothingElse(t *testing.T) {
 		}
 	}
 	for _, sql := range []string{
-		"SELECT * FROM syncer.images", "SELECT syncer.report_now()", "SELECT * FROM goose_db_version",
+		"SELECT * FROM syncer.images", "SELECT syncer.report_now()", "SELECT * FROM syncer.migrations",
 		"UPDATE reporting.runs SET status = 'ok'", "DELETE FROM reporting.repos", "CREATE TABLE reporting.t ()", "CREATE TABLE t ()",
 	} {
 		if _, err := conn.Exec(t.Context(), sql); err == nil || !strings.Contains(err.Error(), "42501") {

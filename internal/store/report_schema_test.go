@@ -72,7 +72,7 @@ WHERE prosecdef
 
 func connect(t testing.TB, dsn string) *pgx.Conn {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), dsn)
+	conn, err := plain(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}

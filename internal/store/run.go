@@ -102,9 +102,9 @@ func (r *Run) lock(ctx context.Context) (*pgx.Conn, error) {
 		return nil, err
 	}
 	for _, sql := range []string{
-		"BEGIN",
+		"BEGIN ISOLATION LEVEL READ COMMITTED",
 		// Limits that the server may set for forgotten transactions are not meant for this one.
-		"-- name: UnlimitRunLock\nSELECT set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')",
+		"-- name: UnlimitRunLock\nSELECT set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout', 'statement_timeout', 'lock_timeout')",
 		// A host that vanished without a word is noticed within a minute.
 		"SET LOCAL tcp_keepalives_idle = 30",
 		"SET LOCAL tcp_keepalives_interval = 10",

@@ -13,9 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 var (
@@ -38,49 +36,27 @@ type Options struct {
 
 // Store is a PostgreSQL database that holds syncer's schema. It is safe for concurrent use.
 type Store struct {
-	pool   *pgxpool.Pool
+	pool   connPool
 	log    *slog.Logger
 	months sync.Map // time.Time of each month whose partitions are known to be there
 }
 
-// Open connects to the database. It fails with ErrDSN or ErrDatabase.
+// Open connects to the database. It fails with ErrDSN or ErrDatabase, and with ErrSchema when its encoding is not
+// UTF-8.
 func Open(ctx context.Context, dsn string, opt Options) (*Store, error) {
-	config, err := pgxpool.ParseConfig(dsn)
-	if err != nil {
-		return nil, ErrDSN // the cause quotes the string
-	}
-	config.MaxConns = 4
+	maxConns := int32(4)
 	if opt.MaxConns > 0 {
-		config.MaxConns = opt.MaxConns
+		maxConns = opt.MaxConns
 	}
-	prepareConn(config.ConnConfig)
-	pool, err := pgxpool.NewWithConfig(ctx, config)
+	pool, err := openPool(ctx, dsn, maxConns)
 	if err != nil {
-		return nil, databaseError("connect", err)
-	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, databaseError("connect", err)
+		return nil, err
 	}
 	log := opt.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Store{pool: pool, log: log}, nil
-}
-
-// prepareConn makes a connection fit for transaction pooling. Descriptions of statements are cached here and not in the
-// server, which then plans each statement for its actual arguments: a generic plan for unnest() is ten times slower.
-func prepareConn(c *pgx.ConnConfig) {
-	c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	if c.ConnectTimeout == 0 {
-		c.ConnectTimeout = connectTimeout
-	}
-	for name, value := range map[string]string{"application_name": "syncer", "timezone": "UTC"} {
-		if _, set := c.RuntimeParams[name]; !set || name == "timezone" {
-			c.RuntimeParams[name] = value
-		}
-	}
 }
 
 // Close ends all connections.
@@ -91,11 +67,17 @@ func (s *Store) Ping(ctx context.Context) error { return databaseError("ping", s
 
 // databaseError wraps an error of the database with what was done. A cancelled context stays recognisable.
 func databaseError(doing string, err error) error {
+	if own, ok := errors.AsType[schemaError](err); ok {
+		return fmt.Errorf("%s: %w", doing, own) // without the connection's words, which say less
+	}
 	switch {
 	case err == nil, errors.Is(err, ErrDatabase), errors.Is(err, ErrSchema):
 		return err
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", doing, err)
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == readOnlyTransaction {
+		return fmt.Errorf("%s: %w: %w", doing, ErrDatabase, ErrReadOnly)
 	}
 	if refused, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		// The text of a ConnectError is built of host, user and database; the password is not in it.

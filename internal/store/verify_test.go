@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"syncer/internal/registry"
 	"syncer/internal/store"
 )
@@ -27,7 +25,7 @@ func (w *world) verify(repair bool) []string {
 
 func (w *world) exec(sql string) {
 	w.t.Helper()
-	conn, err := pgx.Connect(w.t.Context(), w.dsn)
+	conn, err := plain(w.t.Context(), w.dsn)
 	if err != nil {
 		w.t.Fatal(err)
 	}
