@@ -123,7 +123,7 @@ func TestExitCodesInDocs(t *testing.T) {
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	own := defaults(t)
-	tries := own.RequestTimeout * time.Duration(own.MaxAttempts)
+	tries := own.Sources[0].RequestTimeout * time.Duration(own.Sources[0].MaxAttempts)
 	for _, name := range rendered {
 		for _, w := range workloads(t, name) {
 			job := w.job()

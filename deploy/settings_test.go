@@ -113,8 +113,8 @@ func TestConfigMapLoads(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if len(cfg.Sources) != 1 || cfg.Discover != config.DiscoverPrivate {
-			t.Errorf("%s: %d sources, discover %q, want one and private", name, len(cfg.Sources), cfg.Discover)
+		if len(cfg.Sources) != 1 || cfg.Sources[0].Projects[0].Discover != config.DiscoverPrivate {
+			t.Errorf("%s: sources %v, want one that discovers private repos", name, cfg.Sources)
 		}
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"syncer/internal/config"
 	"syncer/internal/fetch"
 	"syncer/internal/registry"
-	"syncer/internal/schedule"
 	"syncer/internal/store"
 )
 
@@ -46,10 +45,7 @@ func (e checkError) Error() string { return fmt.Sprintf("%d of %d checks failed"
 
 func (a *app) check(ctx context.Context) error {
 	result := &checkResult{Checks: []checkLine{}, WouldSync: []checkRepos{}}
-	cfg, log, err := a.load(config.Input{Need: config.NeedSource | config.NeedDatabase})
-	if err == nil {
-		_, err = schedule.Parse(cfg.Schedule, cfg.Timezone.Location())
-	}
+	cfg, log, err := a.load(config.Input{Need: config.NeedSource | config.NeedDatabase, Schedule: checkSchedule})
 	if err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			result.fail("configuration", exitUsage, line, "")

@@ -50,18 +50,24 @@ Ends with 0 when it was idle or could finish its run within the grace period, el
 	return cmd
 }
 
+func checkSchedule(spec string) error {
+	_, err := schedule.Parse(spec, time.UTC)
+	return err
+}
+
 // upcoming is how many moments of the schedule are told at the start.
 const upcoming = 5
 
 // daemon holds everything it needs before it says that it runs, so that what cannot work ends it at once.
 func (a *app) daemon(ctx context.Context, in config.Input, migrate bool) error {
+	in.Schedule = checkSchedule
 	cfg, log, err := a.load(in)
 	if err != nil {
 		return err
 	}
 	spec, err := schedule.Parse(cfg.Schedule, cfg.Timezone.Location())
 	if err != nil {
-		return config.SettingErrors{err.Error()}
+		return err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {

@@ -9,22 +9,27 @@ import (
 
 // check completes what decoding left open and complains of everything that cannot work.
 func (l *loader) check(cfg *Config) {
-	if l.in.Need&NeedDatabase != 0 {
+	if u := l.top["database_url"]; l.in.Need&NeedDatabase != 0 && !u.bad && (!l.blind || u.texts != nil) {
 		l.checkDatabase(cfg)
 	}
 	if l.in.Need&NeedSource != 0 {
 		l.checkShard(cfg)
 		l.checkSources(cfg)
 	}
+	if l.in.Schedule != nil {
+		if err := l.in.Schedule(cfg.Schedule); err != nil {
+			l.faultAt("schedule", "%v", err)
+		}
+	}
 	if _, _, err := net.SplitHostPort(cfg.Listen); err != nil {
-		l.fault("%s: %q is not HOST:PORT: write :8080 or 127.0.0.1:8080", l.where("listen"), cfg.Listen)
+		l.faultAt("listen", "%q is not HOST:PORT: write :8080 or 127.0.0.1:8080", cfg.Listen)
 	}
 	l.checkTimes(cfg)
 	if f := cfg.LogFormat; f != "" && f != "text" && f != "json" {
-		l.fault("%s: %q is not one of text, json", l.where("log_format"), f)
+		l.faultAt("log_format", "%q is not one of text, json", f)
 	}
 	if u := cfg.PushgatewayURL; !u.IsZero() && !isWebURL(u.Reveal()) {
-		l.fault("%s: is not a URL: write http://HOST:PORT", l.where("pushgateway_url"))
+		l.faultAt("pushgateway_url", "is not a URL: write http://HOST:PORT")
 	}
 }
 
@@ -33,13 +38,13 @@ const maxGracePeriod = time.Hour
 
 func (l *loader) checkTimes(cfg *Config) {
 	if cfg.Jitter < 0 {
-		l.fault("%s: must not be negative", l.where("jitter"))
+		l.faultAt("jitter", "must not be negative")
 	}
 	if cfg.RunTimeout < time.Second {
-		l.fault("%s: must be at least 1s", l.where("run_timeout"))
+		l.faultAt("run_timeout", "must be at least 1s")
 	}
 	if g := cfg.GracePeriod; g < time.Second || g > maxGracePeriod {
-		l.fault("%s: must be from 1s to %s", l.where("grace_period"), maxGracePeriod)
+		l.faultAt("grace_period", "must be from 1s to %s", maxGracePeriod)
 	}
 }
 

@@ -15,15 +15,8 @@ import (
 var sourceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 func (l *loader) checkSources(cfg *Config) {
-	l.addDefaultSource(cfg)
 	names := map[string]bool{}
-	fromFile := 0
-	for i := range cfg.Sources {
-		c := &sourceCheck{loader: l, Source: &cfg.Sources[i]}
-		if described := i == 0 && len(cfg.Sources) > l.sourcesInFile(); !described {
-			c.path = fmt.Sprintf("sources[%d]", fromFile)
-			fromFile++
-		}
+	for _, c := range l.checks {
 		c.checkName(names)
 		c.checkBaseURL(cfg.AllowHTTP)
 		c.checkCredentials()
@@ -32,24 +25,29 @@ func (l *loader) checkSources(cfg *Config) {
 	}
 }
 
-func (l *loader) sourcesInFile() int {
-	sources, _ := l.inFile["sources"].([]any)
-	return len(sources)
-}
-
-// sourceCheck checks one source. path is empty for the one that variables describe.
+// sourceCheck reads and checks one source. path is empty for the one that variables describe.
 type sourceCheck struct {
 	*loader
-	*Source
-	path string
+	Source
+	values values // by key
+	path   string
+	unread bool // what it is to read could not be understood
 }
 
 func (c *sourceCheck) fault(key, format string, args ...any) {
-	c.loader.fault("%s: %s", c.where(join(c.path, key)), fmt.Sprintf(format, args...))
+	v := c.values[key]
+	where := v.origin
+	if where == "" {
+		where = c.at(join(c.path, key))
+	}
+	if !v.bad {
+		c.loader.fault("%s: %s", where, fmt.Sprintf(format, args...))
+	}
 }
 
 func (c *sourceCheck) checkName(taken map[string]bool) {
 	switch {
+	case c.Name == "" && c.blind:
 	case c.Name == "":
 		c.fault("name", "is missing: name the source; the name is part of every row, so choose one that lasts")
 	case !sourceName.MatchString(c.Name):
@@ -89,9 +87,11 @@ func (c *sourceCheck) checkCredentials() {
 		{"private_key", "UCLOUD_PRIVATE_KEY", c.Credentials.PrivateKey},
 	} {
 		switch {
-		case !key.value.IsZero():
+		case !key.value.IsZero() || c.blind || c.values["credentials."+key.name].bad:
 		case c.path == "":
 			c.loader.fault("%s is missing: set it, or set %s to a file that holds it", key.variable, key.variable+fileSuffix)
+		case c.says("credentials"):
+			c.fault("credentials."+key.name, "is missing: set it, or %s", key.name+keyFileSuffix)
 		default:
 			c.fault("credentials."+key.name, "is missing: set it, %s, or %s", key.name+keyFileSuffix, key.variable)
 		}
@@ -130,9 +130,6 @@ func (c *sourceCheck) checkProjects() {
 	reads := false
 	for i := range c.Projects {
 		p := &c.Projects[i]
-		if p.Discover == "" {
-			p.Discover = DiscoverNone
-		}
 		key := ""
 		if c.path != "" {
 			key = fmt.Sprintf("projects[%d].", i)
@@ -143,7 +140,7 @@ func (c *sourceCheck) checkProjects() {
 		c.checkGlobs(key+"exclude", p.Exclude)
 	}
 	switch {
-	case reads:
+	case reads || c.blind || c.unread || c.loader.unread || c.values["repos"].bad || c.values["discover"].bad:
 	case c.path == "":
 		c.loader.fault("no repos to read: set SYNCER_REPOS to repo names, or SYNCER_DISCOVER to private, public or all")
 	default:

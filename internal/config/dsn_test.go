@@ -10,13 +10,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// written is one line of testdata/addresses.txt.
-type written struct {
+// writtenLine is one line of testdata/addresses.txt.
+type writtenLine struct {
 	text, password string
 	refused        bool
 }
 
-func addresses(t *testing.T, host, port string) (list []written) {
+func addresses(t *testing.T, host, port string) (list []writtenLine) {
 	t.Helper()
 	file, err := os.Open("testdata/addresses.txt")
 	if err != nil {
@@ -30,7 +30,7 @@ func addresses(t *testing.T, host, port string) (list []written) {
 			continue
 		}
 		text, rest, _ := strings.Cut(line, "\t")
-		var w written
+		var w writtenLine
 		if w.text, err = strconv.Unquote(text); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
@@ -47,7 +47,7 @@ func addresses(t *testing.T, host, port string) (list []written) {
 	return list
 }
 
-// An address is understood as its writer means it, or refused with words that hold nothing of it. What is understood names no other
+// An writtenLine is understood as its writer means it, or refused with words that hold nothing of it. What is understood names no other
 // host than the one that stands there: a second one would be asked of name servers.
 func TestAddressesAsPeopleWriteThem(t *testing.T) {
 	t.Parallel()
@@ -148,8 +148,8 @@ func TestWhatStandsAroundAValueIsTakenOff(t *testing.T) {
 		file := write(t, "key", wrap("priv"))
 		cfg := load(t, Input{Lookup: env("UCLOUD_PUBLIC_KEY="+wrap("pub"), "UCLOUD_PRIVATE_KEY=", "UCLOUD_PRIVATE_KEY_FILE="+wrap(file),
 			"SYNCER_REPOS="+wrap("a")+","+wrap("b"), "SYNCER_PAGE_SIZE="+wrap("7"), "SYNCER_LOG_LEVEL="+wrap("debug"), "DATABASE_URL="+wrap("local:/x"))})
-		if dir, _ := cfg.LocalDir(); cfg.Credentials.PublicKey.Reveal() != "pub" || cfg.Credentials.PrivateKey.Reveal() != "priv" ||
-			cfg.PageSize != 7 || cfg.LogLevel.String() != "DEBUG" || dir != "/x" || strings.Join(cfg.Sources[0].Projects[0].Repos, "|") != "a|b" {
+		if dir, _ := cfg.LocalDir(); cfg.Sources[0].Credentials.PublicKey.Reveal() != "pub" || cfg.Sources[0].Credentials.PrivateKey.Reveal() != "priv" ||
+			cfg.Sources[0].PageSize != 7 || cfg.LogLevel.String() != "DEBUG" || dir != "/x" || strings.Join(cfg.Sources[0].Projects[0].Repos, "|") != "a|b" {
 			t.Errorf("within %q: %+v", around, cfg)
 		}
 	}

@@ -5,58 +5,47 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-
-	"github.com/knadh/koanf/providers/confmap"
 )
 
 func (l *loader) loadDefaults() {
 	for _, s := range Settings() {
 		if s.Default != "" {
-			l.set(s.Key, s.Default, "")
+			l.top[s.Key] = written(s.Default, "")
 		}
 	}
 }
 
-// set overrides one key; origin is how its writer calls it.
-func (l *loader) set(key string, value any, origin string) {
-	if err := l.k.Load(confmap.Provider(map[string]any{key: value}, "."), nil); err != nil {
-		l.fault("%s: %v", key, err)
-		return
-	}
-	if origin != "" {
-		l.origin[key] = origin
-	}
-}
-
-// loadEnvironment takes every variable that has a key. Those without one are asked for where they matter.
+// loadEnvironment takes every variable that sets something. The others are asked for where they matter.
 func (l *loader) loadEnvironment() {
 	for _, s := range Settings() {
-		if s.Key == "" {
+		if s.field == nil {
 			continue
 		}
-		if value := l.variable(s); value != "" {
-			l.set(s.Key, value, s.Variable)
+		before := len(l.faults)
+		value := l.variable(s)
+		if bad := len(l.faults) > before; value != "" || bad {
+			l.top[s.Key] = given{texts: []string{value}, origin: s.Variable, bad: bad}
 		}
 	}
 }
 
 func (l *loader) loadFlags() {
 	for key, flag := range l.in.Flags {
-		l.set(key, flag.Value, flag.Name)
+		l.top[key] = written(flag.Value, flag.Name)
 	}
 }
 
 // loadOnly lets repos named on the command line stand for the list of the only source there is. With several sources, or with
 // discovery, they merely select from what those hold.
 func (l *loader) loadOnly() {
-	if len(l.in.Only) == 0 || l.k.Exists("sources") || l.k.String("discover") != string(DiscoverNone) {
+	if len(l.in.Only) == 0 || len(l.sources) > 0 || l.top["discover"].texts[0] != string(DiscoverNone) {
 		return
 	}
-	repos := make([]any, len(l.in.Only))
-	for i, name := range l.in.Only {
-		repos[i] = strings.TrimPrefix(name, DefaultSource+"/")
+	repos := given{list: true, origin: "--repo"}
+	for _, name := range l.in.Only {
+		repos.texts = append(repos.texts, strings.TrimPrefix(name, DefaultSource+"/"))
 	}
-	l.set("repos", repos, "--repo")
+	l.top["repos"] = repos
 }
 
 // variable returns the value of a setting's variable, of a secret also from the file that VARIABLE_FILE names. Empty counts as

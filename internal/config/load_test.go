@@ -76,8 +76,6 @@ func TestLoadFromVariablesAlone(t *testing.T) {
 	access := Access{APIBaseURL: "https://api.ucloud.cn", Credentials: Credentials{NewSecret("pub"), NewSecret("priv"), NewSecret("tok")}}
 	want := Config{
 		DatabaseURL: NewSecret("host='db.example' user='u' dbname='syncer'"),
-		Access:      access, Tuning: defaultTuning(),
-		ProjectID: "org-1", Repos: []string{"a", "b", "c"}, Discover: DiscoverNone,
 		Sources: []Source{{Name: "default", Access: access, Tuning: defaultTuning(), TimeZone: china,
 			Projects: []Project{{ID: "org-1", Repos: []string{"a", "b", "c"}, Discover: DiscoverNone}}}},
 		Shard: Shard{1, 4}, Schedule: "7 * * * *", Listen: ":8080", HistoryRetention: Retention{Months: 13}, LogLevel: slog.LevelDebug,
@@ -139,6 +137,28 @@ func TestSourcesOfTheFile(t *testing.T) {
 	}
 }
 
+// What YAML would take for a number, a time or a truth is a name like any other.
+func TestNamesAreTakenAsTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	path := write(t, "syncer.yaml", `
+page_size: # unset
+repos: [1.10, 0100, 2026-01-02, yes, "null"]
+sources:
+  - &cn {name: cn, rate_limit: 3, projects: [{id: 007, repos: a, include: [1e3]}]}
+  - {<<: *cn, name: "2"}
+`)
+	got := load(t, Input{Lookup: env("SYNCER_REPOS="), File: path}).Sources
+	if d := cmp.Diff([]string{"1.10", "0100", "2026-01-02", "yes", "null"}, got[0].Projects[0].Repos); d != "" {
+		t.Errorf("repos (-want +got)\n%s", d)
+	}
+	want := []Project{{ID: "007", Repos: []string{"a"}, Discover: DiscoverNone, Include: []string{"1e3"}}}
+	for i, name := range []string{"cn", "2"} {
+		if s := got[i+1]; s.Name != name || s.RateLimit != 3 || s.PageSize != 100 || !cmp.Equal(want, s.Projects) {
+			t.Errorf("source %d is %v", i+1, s)
+		}
+	}
+}
+
 func TestDefaultSourceStandsBesideThoseOfTheFile(t *testing.T) {
 	t.Parallel()
 	path := write(t, "syncer.yaml", "sources: [{name: cn, projects: [{repos: [x]}]}]")
@@ -156,9 +176,10 @@ func TestPrecedence(t *testing.T) {
 	path := write(t, "syncer.yaml", "schedule: file\nshard: 1/9\npage_size: 7\nmax_attempts: 3\n")
 	got := load(t, Input{Lookup: env("SYNCER_SHARD=2/9", "SYNCER_PAGE_SIZE=8", "SYNCER_SCHEDULE="), File: path,
 		Flags: map[string]Flag{"shard": {"--shard", "3/9"}}})
-	if got.Schedule != "file" || got.Shard != (Shard{3, 9}) || got.PageSize != 8 || got.MaxAttempts != 3 || got.Concurrency != 4 {
+	source := got.Sources[0]
+	if got.Schedule != "file" || got.Shard != (Shard{3, 9}) || source.PageSize != 8 || source.MaxAttempts != 3 || source.Concurrency != 4 {
 		t.Errorf("schedule %q, shard %v, page size %d, attempts %d, concurrency %d; want file, 3/9, 8, 3, 4",
-			got.Schedule, got.Shard, got.PageSize, got.MaxAttempts, got.Concurrency)
+			got.Schedule, got.Shard, source.PageSize, source.MaxAttempts, source.Concurrency)
 	}
 }
 
@@ -184,7 +205,7 @@ func TestNamedReposStandForTheOnlySource(t *testing.T) {
 		{"with discovery", Input{Lookup: env("SYNCER_DISCOVER=all"), Only: []string{"b"}}, []string{"a"}},
 		{"with a file", Input{Lookup: env(), File: file, Only: []string{"b"}}, []string{"a"}},
 	} {
-		if d := cmp.Diff(tt.want, load(t, tt.in).Repos); d != "" {
+		if d := cmp.Diff(tt.want, load(t, tt.in).Sources[0].Projects[0].Repos); d != "" {
 			t.Errorf("%s (-want +got)\n%s", tt.name, d)
 		}
 	}
@@ -194,8 +215,8 @@ func TestSecretsFromFiles(t *testing.T) {
 	t.Parallel()
 	key, dsn, pass := write(t, "key", "from file\r\n"), write(t, "dsn", "postgres://h/d\n"), write(t, "pass", "p'w\n")
 	got := load(t, Input{Lookup: env("UCLOUD_PRIVATE_KEY=", "UCLOUD_PRIVATE_KEY_FILE="+key, "DATABASE_URL=", "DATABASE_URL_FILE="+dsn)})
-	if got.Credentials.PrivateKey.Reveal() != "from file" || got.DatabaseURL.Reveal() != "host='h' dbname='d'" {
-		t.Errorf("private key %q, address %q", got.Credentials.PrivateKey.Reveal(), got.DatabaseURL.Reveal())
+	if got.Sources[0].Credentials.PrivateKey.Reveal() != "from file" || got.DatabaseURL.Reveal() != "host='h' dbname='d'" {
+		t.Errorf("private key %q, address %q", got.Sources[0].Credentials.PrivateKey.Reveal(), got.DatabaseURL.Reveal())
 	}
 	got = load(t, Input{Lookup: env("DATABASE_URL=", "PGHOST=h", "PGUSER=u", "PGPASSWORD_FILE="+pass)})
 	if want := `host='h' user='u' password='p\'w'`; got.DatabaseURL.Reveal() != want {

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"strconv"
 	"strings"
@@ -101,4 +103,64 @@ func (d *Discover) UnmarshalText(text []byte) error {
 	}
 }
 
-var errNoUnit = errors.New("wants a time with a unit, such as 70s or 2m")
+// setField reads a value into the field that a pointer points to.
+func setField(field any, v given) error {
+	if list, ok := field.(*[]string); ok {
+		*list = v.items()
+		return nil
+	}
+	if v.list {
+		return errors.New("wants one value")
+	}
+	switch text := v.texts[0]; f := field.(type) {
+	case *string:
+		*f = text
+		return nil
+	case *Secret: // never quoted
+		*f = NewSecret(bare(text))
+		return nil
+	case *int:
+		return setNumber(f, text, "a whole number", strconv.Atoi)
+	case *float64:
+		return setNumber(f, text, "a number", func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
+	case *bool:
+		return setNumber(f, text, "true or false", strconv.ParseBool)
+	case *time.Duration:
+		if err := setNumber(f, text, "", time.ParseDuration); err != nil {
+			return fmt.Errorf("%q wants a time with a unit, such as 70s or 2m", text)
+		}
+		return nil
+	case *slog.Level:
+		if err := f.UnmarshalText([]byte(text)); err != nil {
+			return fmt.Errorf("%q is not one of debug, info, warn, error", text)
+		}
+		return nil
+	case encoding.TextUnmarshaler:
+		return f.UnmarshalText([]byte(text))
+	default:
+		return fmt.Errorf("no value can be read into a %T", field)
+	}
+}
+
+func setNumber[T any](field *T, text, kind string, parse func(string) (T, error)) error {
+	v, err := parse(text)
+	if err != nil {
+		return fmt.Errorf("%q is not %s", text, kind)
+	}
+	*field = v
+	return nil
+}
+
+// items are those of a list, or of text with commas as variables have it.
+func (v given) items() []string {
+	if v.list {
+		return v.texts
+	}
+	var list []string
+	for item := range strings.SplitSeq(v.texts[0], ",") {
+		if item = bare(item); item != "" {
+			list = append(list, item)
+		}
+	}
+	return list
+}
