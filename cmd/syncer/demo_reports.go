@@ -53,7 +53,7 @@ func (a *app) demoReports(ctx context.Context, s *store.Store, result demoResult
 			return errEmptyDemo
 		}
 		result.Reports = append(result.Reports, table)
-		if err := table.Write(&text, report.FormatTable); err != nil {
+		if err := table.Write(&text, report.FormatTable, a.outWidth); err != nil {
 			return err
 		}
 		text.WriteString("\n\n")

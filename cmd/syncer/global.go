@@ -74,7 +74,7 @@ func (a *app) load(in config.Input) (config.Config, *slog.Logger, error) {
 // logger writes to standard error: text where a person reads, JSON where a program does.
 func (a *app) logger(cfg config.Config) *slog.Logger {
 	opt := &slog.HandlerOptions{Level: cfg.LogLevel}
-	if cfg.LogFormat == "text" || cfg.LogFormat == "" && a.console != nil {
+	if cfg.LogFormat == "text" || cfg.LogFormat == "" && a.terminal != nil {
 		return slog.New(slog.NewTextHandler(a.err, opt))
 	}
 	return slog.New(slog.NewJSONHandler(a.err, opt))

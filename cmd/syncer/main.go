@@ -14,7 +14,7 @@ func main() {
 	ctx, stop := withSignals(context.Background())
 	code := run(ctx, os.Args[1:], system{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, errIsTerminal: term.IsTerminal(int(os.Stderr.Fd())),
-		lookup: os.LookupEnv, now: time.Now,
+		outWidth: terminalWidth(os.Stdout, os.LookupEnv), lookup: os.LookupEnv, now: time.Now,
 	})
 	stop()
 	os.Exit(code)

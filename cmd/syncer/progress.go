@@ -21,8 +21,8 @@ type progress struct {
 }
 
 func (a *app) newProgress(ctx context.Context, what string, log *slog.Logger) progress {
-	if a.console != nil {
-		return newBar(barWriter{a.console}, what)
+	if a.terminal != nil {
+		return newBar(barWriter{a.terminal}, what)
 	}
 	return newProgressLog(ctx, what, log)
 }
@@ -85,9 +85,9 @@ func newBar(w io.Writer, what string) progress {
 	}
 }
 
-// console is a terminal on which log lines and a bar take turns: a line that comes while the bar is drawn takes its place,
+// terminal is one on which log lines and a bar take turns: a line that comes while the bar is drawn takes its place,
 // and the bar is drawn again below it.
-type console struct {
+type terminal struct {
 	mu    sync.Mutex
 	w     io.Writer
 	drawn bool
@@ -97,7 +97,7 @@ type console struct {
 const eraseLine = "\r\x1b[2K"
 
 // Write writes whole lines.
-func (c *console) Write(line []byte) (int, error) {
+func (c *terminal) Write(line []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.drawn {
@@ -109,8 +109,8 @@ func (c *console) Write(line []byte) (int, error) {
 	return c.w.Write(line)
 }
 
-// barWriter is the console for the bar.
-type barWriter struct{ *console }
+// barWriter is the terminal for the bar.
+type barWriter struct{ *terminal }
 
 func (b barWriter) Write(part []byte) (int, error) {
 	b.mu.Lock()

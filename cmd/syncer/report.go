@@ -77,7 +77,7 @@ func (a *app) reportTableCommand(name, short string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return table.Write(a.out, f.format.value)
+				return table.Write(a.out, f.format.value, a.outWidth)
 			})
 		},
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"syncer/internal/console"
 )
 
 // system is what the process has and commands are handed: nothing below main reaches for it itself.
@@ -16,6 +18,7 @@ type system struct {
 	in            io.Reader
 	out, err      io.Writer
 	errIsTerminal bool
+	outWidth      int // columns of the terminal that out is; 0: none
 	lookup        func(variable string) (string, bool)
 	now           func() time.Time
 }
@@ -23,9 +26,9 @@ type system struct {
 // app is one call of the program.
 type app struct {
 	system
-	console *console // standard error, when it is a terminal
-	flags   globalFlags
-	started bool // the command line was understood
+	terminal *terminal // standard error, when it is one
+	flags    globalFlags
+	started  bool // the command line was understood
 }
 
 // run does one command and returns the exit code.
@@ -33,8 +36,8 @@ func run(ctx context.Context, args []string, sys system) int {
 	a := &app{system: sys}
 	a.limitMemory()
 	if sys.errIsTerminal {
-		a.console = &console{w: sys.err}
-		a.err = a.console
+		a.terminal = &terminal{w: sys.err}
+		a.err = a.terminal
 	}
 	root := a.rootCommand()
 	root.SetArgs(args)
@@ -53,7 +56,7 @@ func (a *app) complain(cmd *cobra.Command, err error) {
 	}
 	text := strings.ReplaceAll(err.Error(), "\n\t", " ") // the driver tells each address it tried in a line of its own
 	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
-		fmt.Fprintf(a.err, "syncer: %s\n", printable(line))
+		fmt.Fprintf(a.err, "syncer: %s\n", console.Printable(line))
 	}
 	if _, ok := errors.AsType[usageError](err); ok {
 		fmt.Fprintf(a.err, "Usage: %s\nRun \"%s --help\" for what it takes.\n", cmd.UseLine(), cmd.CommandPath())

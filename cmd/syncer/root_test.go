@@ -89,27 +89,6 @@ func TestExitCode(t *testing.T) {
 	}
 }
 
-func TestTable(t *testing.T) {
-	t.Parallel()
-	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600))
-	var out bytes.Buffer
-	a := &app{system: system{out: &out}}
-	err := a.print(nil, func(p *printer) {
-		p.table([]string{"NAME", "COUNT", "AT", "WHY"}, [][]any{
-			{"a\x1b[31m\nb\u202e", int64(1234567), at, "-"},
-			{"镜像", 5, (*time.Time)(nil), ""},
-		})
-		p.line("%d in %s", 1000, "\x07")
-	})
-	want := "NAME           COUNT  AT                    WHY\n" +
-		"a�[31m�b�  1,234,567  2026-01-02 02:04:05Z  -\n" +
-		"镜像                 5  -                     -\n" +
-		"1,000 in �\n"
-	if d := cmp.Diff(want, out.String()); d != "" || err != nil {
-		t.Errorf("error %v (-want +got)\n%s", err, d)
-	}
-}
-
 func TestProgressIsLoggedNowAndThen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -136,12 +115,12 @@ func TestProgressIsLoggedNowAndThen(t *testing.T) {
 func TestProgressBarOnATerminal(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	a := &app{console: &console{w: &out}}
+	a := &app{terminal: &terminal{w: &out}}
 	p := a.newProgress(t.Context(), "reading repos", nil)
 	p.show(0, 4)
 	drawn := out.String()
-	fmt.Fprintln(a.console, "a log line")
-	fmt.Fprintln(a.console, "another")
+	fmt.Fprintln(a.terminal, "a log line")
+	fmt.Fprintln(a.terminal, "another")
 	logged := strings.TrimPrefix(out.String(), drawn)
 	p.stop()
 	if !strings.Contains(drawn, "reading repos") || !strings.Contains(drawn, "0/4") {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"syncer/internal/console"
 	"syncer/internal/store"
 )
 
@@ -87,7 +88,7 @@ func tip(d store.DayRow) string {
 	day := d.Day.Format("Mon 2 Jan 2006")
 	pulls := "pulls not known"
 	if d.Pulls != nil {
-		pulls = thousands(*d.Pulls) + " pulls"
+		pulls = console.Thousands(*d.Pulls) + " pulls"
 	}
 	switch d.Flag {
 	case flagGap:
@@ -143,9 +144,9 @@ func (p *Page) Summary() string {
 			best = d
 		}
 	}
-	text := fmt.Sprintf("Pulls per day over %d days: %s in all", len(p.Days), thousands(p.Total.Pulls))
+	text := fmt.Sprintf("Pulls per day over %d days: %s in all", len(p.Days), console.Thousands(p.Total.Pulls))
 	if best.Pulls != nil {
-		text += fmt.Sprintf(", most of them, %s, on %s", thousands(*best.Pulls), best.Day.Format(time.DateOnly))
+		text += fmt.Sprintf(", most of them, %s, on %s", console.Thousands(*best.Pulls), best.Day.Format(time.DateOnly))
 	}
 	return fmt.Sprintf("%s; %d days without a look.", text, p.Total.GapDays)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"syncer/internal/console"
 	"syncer/internal/store"
 )
 
@@ -173,7 +174,7 @@ func (p *Page) HTML(w io.Writer) error {
 		"spark":   newSparkline,
 		"failing": failing,
 		"odd":     func(n int) bool { return n%2 == 1 },
-		"number":  func(n int) string { return thousands(int64(n)) },
+		"number":  func(n int) string { return console.Thousands(int64(n)) },
 	}).Parse(pageHTML)
 	if err != nil {
 		return err

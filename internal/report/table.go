@@ -10,8 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rivo/uniseg"
-
+	"syncer/internal/console"
 	"syncer/internal/store"
 )
 
@@ -49,11 +48,11 @@ const (
 	FormatJSON  = "json"
 )
 
-// Write writes the table in one of the formats.
-func (t *Table) Write(w io.Writer, format string) error {
+// Write writes the table in one of the formats. width is that of the terminal, for people; 0: none.
+func (t *Table) Write(w io.Writer, format string, width int) error {
 	switch format {
 	case FormatTable:
-		return t.text(w)
+		return t.text(w, width)
 	case FormatCSV:
 		return t.csv(w)
 	case FormatJSON:
@@ -64,54 +63,31 @@ func (t *Table) Write(w io.Writer, format string) error {
 	return fmt.Errorf("%w: format %q is none of table, csv and json", ErrQuery, format)
 }
 
-func (t *Table) text(w io.Writer) error {
-	lines := make([][]string, 0, len(t.Rows)+1)
-	header := make([]string, len(t.Columns))
+func (t *Table) text(w io.Writer, width int) error {
+	columns := make([]console.Column, len(t.Columns))
 	for i, c := range t.Columns {
-		header[i] = strings.ToUpper(c.Title)
+		columns[i] = console.Column{Title: strings.ToUpper(c.Title), Kind: kinds[c.Key]}
 	}
-	lines = append(lines, header)
-	right := make([]bool, len(t.Columns))
-	for _, row := range t.Rows {
-		line := make([]string, len(row))
-		for i, value := range row {
-			line[i] = textCell(value)
-			right[i] = right[i] || isNumber(value)
-		}
-		lines = append(lines, line)
-	}
-	width := make([]int, len(t.Columns))
-	for _, line := range lines {
-		for i, cell := range line {
-			width[i] = max(width[i], uniseg.StringWidth(cell))
+	rows := make([][]any, len(t.Rows))
+	for i, row := range t.Rows {
+		for _, value := range row {
+			rows[i] = append(rows[i], textValue(value))
 		}
 	}
-	var b strings.Builder
-	b.WriteString(printable(t.Title) + "\n\n")
-	for _, line := range lines {
-		b.WriteString(align(line, width, right) + "\n")
-	}
+	p := console.NewPrinter(w, width)
+	p.Line("%s\n", t.Title)
+	p.Table(columns, rows)
 	for _, note := range t.Notes {
-		b.WriteString("\n" + printable(note) + "\n")
+		p.Line("")
+		p.Text(note)
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return p.Err()
 }
 
-func align(line []string, width []int, right []bool) string {
-	var b strings.Builder
-	for i, cell := range line {
-		if i > 0 {
-			b.WriteString("  ")
-		}
-		pad := strings.Repeat(" ", width[i]-uniseg.StringWidth(cell))
-		if right[i] {
-			b.WriteString(pad + cell)
-		} else {
-			b.WriteString(cell + pad)
-		}
-	}
-	return strings.TrimRight(b.String(), " ")
+// kinds are those of the columns that are not plain, by key.
+var kinds = map[string]console.Kind{
+	"source": console.Common, "repo": console.Name, "image": console.Name, "latest_tag": console.Name, "old_value": console.Name,
+	"new_value": console.Name, "last_error": console.Below,
 }
 
 func (t *Table) csv(w io.Writer) error {

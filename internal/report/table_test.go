@@ -43,7 +43,7 @@ func TestTablesInEveryFormat(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := table.Write(&all, format); err != nil {
+			if err := table.Write(&all, format, 0); err != nil {
 				t.Fatal(err)
 			}
 			all.WriteByte('\n')
@@ -66,7 +66,7 @@ func TestNothingToReport(t *testing.T) {
 			report.FormatTable: "Nothing to report.", report.FormatCSV: table.Columns[0].Key + ",", report.FormatJSON: `"rows":[]`,
 		} {
 			var out bytes.Buffer
-			if err := table.Write(&out, format); err != nil || !strings.Contains(out.String(), want) {
+			if err := table.Write(&out, format, 0); err != nil || !strings.Contains(out.String(), want) {
 				t.Errorf("%s as %s: %q, %v", name, format, out.String(), err)
 			}
 		}

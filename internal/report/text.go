@@ -5,39 +5,39 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
+	"syncer/internal/console"
 	"syncer/internal/store"
 )
 
 // unknown stands for a value that is not known, in terminals and on the page.
-const unknown = "-"
-
-func isNumber(value any) bool {
-	switch value.(type) {
-	case int64, *int64, Percent:
-		return true
-	}
-	return false
-}
+const unknown = console.Unknown
 
 // textCell is a value for people.
 func textCell(value any) string {
-	switch v := value.(type) {
+	switch v := textValue(value).(type) {
 	case string:
-		return orUnknown(printable(v))
+		return orUnknown(console.Printable(v))
 	case *string:
 		if v == nil {
 			return unknown
 		}
-		return orUnknown(printable(*v))
+		return orUnknown(console.Printable(*v))
 	case int64:
-		return thousands(v)
+		return console.Thousands(v)
 	case *int64:
 		if v == nil {
 			return unknown
 		}
-		return thousands(*v)
+		return console.Thousands(*v)
+	default:
+		return console.Printable(fmt.Sprint(v))
+	}
+}
+
+// textValue is a value in a form that a table of the console knows.
+func textValue(value any) any {
+	switch v := value.(type) {
 	case time.Time:
 		return v.UTC().Format("2006-01-02 15:04Z")
 	case *time.Time:
@@ -47,12 +47,10 @@ func textCell(value any) string {
 		return v.UTC().Format("2006-01-02 15:04Z")
 	case Day:
 		return time.Time(v).Format("2006-01-02 Mon")
-	case Percent:
-		return v.String()
 	case series:
 		return spark(v, sparkWidth)
 	default:
-		return printable(fmt.Sprint(v))
+		return value
 	}
 }
 
@@ -76,7 +74,7 @@ func (p Percent) String() string {
 		if err != nil { // more digits than a count has
 			return whole + "." + frac + " %"
 		}
-		text := thousands(n)
+		text := console.Thousands(n)
 		if *p.Value < 0 && n == 0 {
 			text = "-0"
 		}
@@ -87,32 +85,8 @@ func (p Percent) String() string {
 	}
 }
 
-// thousands separates them by commas.
-func thousands(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	sign := ""
-	if digits[0] == '-' {
-		sign, digits = "-", digits[1:]
-	}
-	var b strings.Builder
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(d)
-	}
-	return sign + b.String()
-}
-
-// printable replaces what a terminal would act on: names may hold escape sequences, or text that runs backwards.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
-}
+// Number makes growths stand to the right.
+func (p Percent) Number() {}
 
 // sparkWidth is how many columns a sparkline takes at most: the last 30 days are part of 31.
 const sparkWidth = 31
