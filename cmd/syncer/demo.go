@@ -39,19 +39,20 @@ func (a *app) demoCommand() *cobra.Command {
 		Long: `Runs a simulated registry and a private PostgreSQL, lets the registry live through some months with releases, an outage, a counter
 reset and a glitch, syncs it every six simulated hours the way syncer sync does, and shows the reports. Needs no credentials,
 no database and no network, and leaves nothing behind but the HTML page it names.`,
-		Example: "  syncer demo\n  syncer demo --days 30 -o /tmp/demo.html\n  syncer demo --keep --listen 127.0.0.1:8080",
+		Example: "  syncer demo\n  syncer demo --days 30 -o /tmp/demo.html\n  syncer demo --listen 127.0.0.1:8080",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.days < 1 || f.days > maxDemoDays {
 				return usageError{fmt.Errorf("--days must be between 1 and %d", maxDemoDays)}
 			}
+			f.keep = f.keep || cmd.Flags().Changed("listen")
 			return a.demo(cmd.Context(), f)
 		},
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&f.days, "days", demoDays, "simulated `DAYS`")
 	flags.BoolVar(&f.keep, "keep", false, "leave database and page up until interrupted")
-	flags.StringVar(&f.listen, "listen", "127.0.0.1:0", "with --keep: `ADDRESS` to show the page on; port 0 is any that is free")
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:0", "`ADDRESS` to show the page on until interrupted, as with --keep; port 0 is any that is free")
 	flags.StringVarP(&f.file, "out", "o", "syncer-demo.html", "write the page to this `FILE`")
 	return cmd
 }

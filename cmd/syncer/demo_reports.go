@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,8 +65,10 @@ func (a *app) demoReports(ctx context.Context, s *store.Store, result demoResult
 		return err
 	}
 	result.Runs = newStatusResult(runs, nil, result.To, 0).Runs
-	page := func(ctx context.Context, w io.Writer) error { return a.demoPage(ctx, s, f.days, w) }
-	if err := writeWhole(f.file, func(w io.Writer) error { return page(ctx, w) }); err != nil {
+	page := func(ctx context.Context, w io.Writer, days int) error {
+		return a.demoPage(ctx, s, cmp.Or(days, f.days), w)
+	}
+	if err := writeWhole(f.file, func(w io.Writer) error { return page(ctx, w, 0) }); err != nil {
 		return err
 	}
 	if err := a.print(result, result.text); err != nil || !f.keep {
@@ -91,7 +94,7 @@ func (r *demoResult) text(p *printer) {
 }
 
 // demoKeep leaves database and page up until the context ends, which is then what was asked for and no failure.
-func (a *app) demoKeep(ctx context.Context, page func(context.Context, io.Writer) error, dsn, address string) error {
+func (a *app) demoKeep(ctx context.Context, page func(context.Context, io.Writer, int) error, dsn, address string) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return usageError{fmt.Errorf("listen on %s: %w", address, err)}

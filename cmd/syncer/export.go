@@ -69,7 +69,7 @@ before the last one, and absences that ended are not carried over.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.export(cmd.Context(), f) },
 	}
 	flags := cmd.Flags()
-	flags.Var(&f.format, "format", "form of the observations (default ndjson)")
+	flags.Var(&f.format, "format", "form of the observations")
 	flags.Var(&f.compress, "compress", "how to compress them (default by the ending of the file, .gz or .zst)")
 	flags.Var(&f.since, "since", "only observations from then on; a day (UTC) or a time")
 	flags.Var(&f.until, "until", "only observations before then")

@@ -30,9 +30,19 @@ func (g *globalFlags) add(root *cobra.Command) {
 	g.output = enum{value: outputText, allowed: []string{outputText, outputJSON}}
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.config, "config", "", "YAML `FILE` with settings")
-	flags.Var(&g.logLevel, "log-level", "debug, info, warn or error (default info)")
+	flags.Var(&g.logLevel, "log-level", "debug, info, warn or error"+defaultOf("log_level"))
 	flags.Var(&g.logFormat, "log-format", "text or json (default text on a terminal, else json)")
 	flags.Var(&g.output, "output", "text or json: what is printed on standard output")
+}
+
+// defaultOf says in a flag's help what a setting is when neither flag nor variable nor file sets it.
+func defaultOf(key string) string {
+	for _, s := range config.Settings() {
+		if s.Key == key {
+			return fmt.Sprintf(" (default %s)", s.Default)
+		}
+	}
+	return ""
 }
 
 // enum is a flag that takes one of some words.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
@@ -17,6 +19,9 @@ import (
 // reportFlags choose what a report is about.
 type reportFlags struct {
 	query  report.Query
+	days   number
+	limit  number
+	zone   zone
 	format enum
 }
 
@@ -48,17 +53,79 @@ make them too. A pull is dated by the look that noticed it; days on which nobody
 }
 
 func (f *reportFlags) add(cmd *cobra.Command) {
+	days, _ := report.Defaults(cmd.Name())
+	f.days = number{value: days, high: report.MaxDays}
 	flags := cmd.Flags()
 	flags.StringVar(&f.query.Source, "source", "", "only this `SOURCE`")
-	flags.StringVar(&f.query.Repo, "repo", "", "only the repo of this `NAME`")
+	flags.StringVar(&f.query.Repo, "repo", "", "only the repo of this `NAME`, or SOURCE/NAME")
 	flags.StringVar(&f.query.Image, "image", "", "only the image of this `NAME`")
-	flags.IntVar(&f.query.Days, "days", 0, "the last `N` days")
-	if cmd.Name() != "movers" && cmd.Name() != "stale" {
+	flags.Var(&f.days, "days", "the last `N` days, whole ones, with today")
+	if cmd.Name() == "movers" || cmd.Name() == "stale" {
+		flags.Lookup("days").Usage = "the last `N` days, each of 24 hours"
+	} else {
 		flags.StringVar(&f.query.From, "from", "", "first `DAY`, or a moment such as 2026-01-31T08:00:00Z")
 		flags.StringVar(&f.query.To, "to", "", "last `DAY`, or a moment")
 	}
-	flags.StringVar(&f.query.Zone, "tz", "", "`ZONE` that days are of, such as Asia/Shanghai (default UTC)")
+	flags.Var(&f.zone, "tz", "`ZONE` that days are of, such as Asia/Shanghai or +08:00")
 }
+
+// asked is the query of the flags.
+func (f *reportFlags) asked(cmd *cobra.Command, now time.Time) report.Query {
+	q := f.query
+	q.Zone, q.Now = f.zone.Location(), now
+	if cmd.Flags().Changed("days") || q.From == "" && q.To == "" {
+		q.Days = f.days.value
+	}
+	switch {
+	case f.limit.value > 0:
+		q.Limit = f.limit.value
+	case f.limit.all != "":
+		q.Limit = -1
+	}
+	return q
+}
+
+// number is a flag that takes a whole number of at least 1.
+type number struct {
+	value, high int
+	all         string // a word that stands for no limit; empty: there is none
+}
+
+func (n *number) String() string {
+	if n.value == 0 {
+		return n.all
+	}
+	return strconv.Itoa(n.value)
+}
+
+// Type is no "int": a default of zero would not be told.
+func (n *number) Type() string { return "N" }
+
+func (n *number) Set(text string) error {
+	if text == n.all && text != "" {
+		n.value = 0
+		return nil
+	}
+	v, err := strconv.Atoi(text)
+	switch {
+	case err == nil && v >= 1 && v <= n.high:
+		n.value = v
+		return nil
+	case n.all != "":
+		return fmt.Errorf("must be from 1 to %d, or %s", n.high, n.all)
+	default:
+		return fmt.Errorf("must be from 1 to %d", n.high)
+	}
+}
+
+// zone is the flag's form of a time zone.
+type zone struct{ config.Zone }
+
+func (z *zone) Set(text string) error { return z.UnmarshalText([]byte(text)) }
+func (z *zone) Type() string          { return "zone" }
+
+// maxRows is more than anybody reads.
+const maxRows = 1_000_000
 
 func (a *app) reportTableCommand(name, short string) *cobra.Command {
 	f := reportFlags{format: enum{value: report.FormatTable, allowed: []string{report.FormatTable, report.FormatCSV, report.FormatJSON}}}
@@ -71,9 +138,8 @@ func (a *app) reportTableCommand(name, short string) *cobra.Command {
 			if a.flags.output.value == outputJSON {
 				f.format.value = report.FormatJSON
 			}
-			return a.withReports(cmd.Context(), func(s *store.Store) error {
-				f.query.Now = a.now()
-				table, err := report.Make(cmd.Context(), s, name, f.query)
+			return a.withReports(cmd.Context(), f.asked(cmd, a.now()), func(s *store.Store, q report.Query) error {
+				table, err := report.Make(cmd.Context(), s, name, q)
 				if err != nil {
 					return err
 				}
@@ -82,18 +148,31 @@ func (a *app) reportTableCommand(name, short string) *cobra.Command {
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().IntVar(&f.query.Limit, "limit", 0, "at most `N` rows; below 0: all (default 20 of top and movers, 100 events)")
+	if name != "daily" { // whose rows are the days
+		_, rows := report.Defaults(name)
+		f.limit = number{value: rows, high: maxRows, all: "all"}
+		cmd.Flags().Var(&f.limit, "limit", "at most `N` rows, or all")
+	}
 	cmd.Flags().Var(&f.format, "format", "table, csv or json")
 	return cmd
 }
 
-// withReports calls do with the configured database, which needs to hold the reports but nothing that may be written.
-func (a *app) withReports(ctx context.Context, do func(*store.Store) error) error {
+// withReports calls do with the configured database, which needs to hold the reports but nothing that may be written, and with the
+// query, whose names are known to be there.
+func (a *app) withReports(ctx context.Context, q report.Query, do func(*store.Store, report.Query) error) error {
 	cfg, log, err := a.load(config.Input{Need: config.NeedDatabase})
 	if err != nil {
 		return err
 	}
-	err = withDSN(ctx, cfg, log, func(dsn string) error { return readReports(ctx, dsn, log, do) })
+	err = withDSN(ctx, cfg, log, func(dsn string) error {
+		return readReports(ctx, dsn, log, func(s *store.Store) error {
+			q, err := report.Named(ctx, s, q)
+			if err != nil {
+				return err
+			}
+			return do(s, q)
+		})
+	})
 	if errors.Is(err, report.ErrQuery) {
 		return usageError{err}
 	}

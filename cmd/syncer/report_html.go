@@ -24,9 +24,8 @@ how fresh each repo is. It holds its charts and styles itself; no script, no fon
 		Example: "  syncer report html -o pulls.html\n  syncer report html --repo web --days 90 --tz Europe/Berlin > web.html",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withReports(cmd.Context(), func(s *store.Store) error {
-				f.query.Now = a.now()
-				return a.reportHTML(cmd.Context(), s, f.query, file)
+			return a.withReports(cmd.Context(), f.asked(cmd, a.now()), func(s *store.Store, q report.Query) error {
+				return a.reportHTML(cmd.Context(), s, q, file)
 			})
 		},
 	}

@@ -43,9 +43,9 @@ Ends with 0 when it was idle or could finish its run within the grace period, el
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&spec, "schedule", "", "cron `SPEC`: minute, hour, day of month, month, day of week, or @every 90s (default \"7 * * * *\")")
-	flags.StringVar(&zone, "timezone", "", "time `ZONE` of the schedule, such as Asia/Shanghai (default UTC)")
-	flags.StringVar(&listen, "listen", "", "`ADDRESS` of the HTTP server (default :8080)")
+	flags.StringVar(&spec, "schedule", "", "cron `SPEC`: minute, hour, day of month, month, day of week, or @every 90s"+defaultOf("schedule"))
+	flags.StringVar(&zone, "timezone", "", "time `ZONE` of the schedule, such as Asia/Shanghai or +08:00"+defaultOf("timezone"))
+	flags.StringVar(&listen, "listen", "", "`ADDRESS` of the HTTP server"+defaultOf("listen"))
 	flags.BoolVar(&migrate, "migrate", false, "bring the database's schema up to date first; always done for local:DIR")
 	return cmd
 }
@@ -84,7 +84,7 @@ func (a *app) daemon(ctx context.Context, in config.Input, migrate bool) error {
 			}
 			d := &daemon{
 				app: a, cfg: cfg, log: log, store: s, metrics: m, lanes: lanes, spec: spec,
-				page: web.NewPage(func(ctx context.Context, w io.Writer) error { return a.writePage(ctx, s, w) }, pageKept, a.now, log),
+				page: web.NewPage(func(ctx context.Context, w io.Writer, days int) error { return a.writePage(ctx, s, w, days) }, pageKept, a.now, log),
 			}
 			return d.serve(ctx, listener)
 		})
@@ -94,8 +94,8 @@ func (a *app) daemon(ctx context.Context, in config.Input, migrate bool) error {
 // pageKept is how long the report page is good for when no run makes it old.
 const pageKept = 5 * time.Minute
 
-func (a *app) writePage(ctx context.Context, s *store.Store, w io.Writer) error {
-	page, err := report.Collect(ctx, s, report.Query{Now: a.now()})
+func (a *app) writePage(ctx context.Context, s *store.Store, w io.Writer, days int) error {
+	page, err := report.Collect(ctx, s, report.Query{Days: days, Now: a.now()})
 	if err != nil {
 		return err
 	}

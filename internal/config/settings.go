@@ -96,7 +96,7 @@ func Settings() []Setting {
 		{Variable: "SYNCER_CONFIG", Help: "YAML file with settings"},
 		{Variable: "SYNCER_PUSHGATEWAY_URL", Key: "pushgateway_url", Secret: true, Help: "Prometheus Pushgateway for the metrics of a one-shot run",
 			field: func(c *Config, _ *Source) any { return &c.PushgatewayURL }},
-		{Variable: "SYNCER_METRICS_FILE", Key: "metrics_file", Help: "file for the metrics of a one-shot run, for the node exporter's textfile collector",
+		{Variable: "SYNCER_METRICS_FILE", Key: "metrics_file", Help: "file for the metrics of a one-shot run; the node exporter's textfile collector reads those that end in .prom",
 			field: func(c *Config, _ *Source) any { return &c.MetricsFile }},
 	}
 }

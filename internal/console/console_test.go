@@ -15,18 +15,18 @@ import (
 func TestPrintable(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"line\r\n\tafter \n line":   "line after  line",
-		"\x1b[31mred\x07\x00\x7f":   `\x1b[31mred\a\x00\x7f`,
-		"c1 \u009b2J":               `c1 \u009b2J`,
-		"abc\u202edcb\u2066x\u2069": `abc\u202edcb\u2066x\u2069`,
-		"\u200e\u200f\u061c\ufeff":  `\u200e\u200f\u061c\ufeff`,
-		"next\u0085line\u2028end":   "next line end",
-		"👨‍👩‍👧‍👦":                   "👨‍👩‍👧‍👦",
-		"می‌خواهم":                  "می‌خواهم", // joined by U+200C
-		"क्‍ष":                      "क्‍ष",     // joined by U+200D
+		"line\r\n\tafter \n line":    "line after  line",
+		"\x1b[31mred\x07\x00\x7f":    `\x1b[31mred\a\x00\x7f`,
+		"c1 \u009b2J":                `c1 \u009b2J`,
+		"abc\u202edcb\u2066x\u2069":  `abc\u202edcb\u2066x\u2069`,
+		"\u200e\u200f\u061c\ufeff":   `\u200e\u200f\u061c\ufeff`,
+		"next\u0085line\u2028end":    "next line end",
+		"👨‍👩‍👧‍👦":                    "👨‍👩‍👧‍👦",
+		"می‌خواهم":                   "می‌خواهم", // joined by U+200C
+		"क्‍ष":                       "क्‍ष",     // joined by U+200D
 		"镜像\u3000名\u00a0x é e\u0301": "镜像\u3000名\u00a0x é e\u0301",
-		"bad \xff":                  "bad \ufffd",
-		"":                          "",
+		"bad \xff":                   "bad \ufffd",
+		"":                           "",
 	} {
 		if got := console.Printable(text); got != want {
 			t.Errorf("Printable(%q) = %q, want %q", text, got, want)

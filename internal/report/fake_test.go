@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"syncer/internal/store"
@@ -81,6 +82,14 @@ func (f *fake) Repos(context.Context) ([]store.RepoRow, error) {
 		{Source: "default", Repo: f.name, Images: 1, PullCount: 1<<63 - 1},
 		{Source: "default", Repo: "shop", Images: 4, PullCount: 9001500190},
 	}), nil
+}
+
+func (f *fake) ImageNames(_ context.Context, filter store.ReportFilter) ([]string, error) {
+	all := rows(f, []string{"shop-frontend", "web", "图像"})
+	if filter.Image != "" {
+		all = slices.DeleteFunc(all, func(name string) bool { return name != filter.Image })
+	}
+	return all, nil
 }
 
 func rows[T any](f *fake, list []T) []T {

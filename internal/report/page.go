@@ -59,11 +59,11 @@ type TopImage struct {
 // Collect reads what the page shows. Of the query, the span and the names count; each section has its own number of rows.
 func Collect(ctx context.Context, src Source, q Query) (*Page, error) {
 	q.Limit = 0
-	f, err := q.filter(defaultDays, true)
+	f, err := q.filter(defaultDays)
 	if err != nil {
 		return nil, err
 	}
-	p := &Page{Made: q.Now, Span: span(f), Zone: f.Zone, MoveDays: defaultMoves, Unused: cmp.Or(q.Unused, defaultStale)}
+	p := &Page{Made: q.Now, Span: span(f), Zone: f.Zone.String(), MoveDays: defaultMoves, Unused: cmp.Or(q.Unused, defaultStale)}
 	for _, read := range []func(context.Context, Source, store.ReportFilter) error{
 		p.readDays, p.readTop, p.readMovers, p.readStale, p.readEvents, p.readRepos,
 	} {

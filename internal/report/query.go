@@ -18,6 +18,7 @@ type Source interface {
 	Events(ctx context.Context, f store.ReportFilter) ([]store.EventRow, error)
 	Coverage(ctx context.Context, f store.ReportFilter) ([]store.CoverageRow, error)
 	Repos(ctx context.Context) ([]store.RepoRow, error)
+	ImageNames(ctx context.Context, f store.ReportFilter) ([]string, error)
 }
 
 // ErrQuery is wrapped when a report is asked for in a way that has no answer.
@@ -26,43 +27,35 @@ var ErrQuery = errors.New("cannot make this report")
 // Query is what a user asks for. Zero values choose the report's defaults.
 type Query struct {
 	Source, Repo, Image string
-	Days                int    // instead of From and To
-	From, To            string // day (2006-01-02, To's included) or moment (RFC 3339)
-	Zone                string // IANA name; empty is UTC
-	Limit               int    // rows at most; 0: the report's own limit, below 0: all
-	Unused              int    // days without a pull that make an image stale on the page; 0: 90
+	Days                int            // whole days, the last of them today; instead of From and To
+	From, To            string         // day (2006-01-02, To's included) or moment (RFC 3339)
+	Zone                *time.Location // that days are of; nil is UTC
+	Limit               int            // rows at most; 0: the report's own limit, below 0: all
+	Unused              int            // days without a pull that make an image stale on the page; 0: 90
 	Now                 time.Time
 }
 
-// maxDays is more than any registry has a history of, and keeps dates in the range that every calendar has.
-const maxDays = 36500
+// MaxDays is more than any registry has a history of, and keeps dates in the range that every calendar has.
+const MaxDays = 36500
 
-// filter makes the span and the zone of a query definite. A span by days counts whole days of the zone, the last of them being
-// today, or as many times 24 hours, for reports that speak of moments.
-func (q Query) filter(defaultDays int, wholeDays bool) (f store.ReportFilter, err error) {
+// filter makes the span and the zone of a query definite.
+func (q Query) filter(defaultDays int) (f store.ReportFilter, err error) {
 	f = store.ReportFilter{Source: q.Source, Repo: q.Repo, Image: q.Image, Zone: q.Zone, Limit: int64(max(q.Limit, 0)), To: q.Now}
-	if f.Zone == "" {
-		f.Zone = "UTC"
-	}
-	zone, err := time.LoadLocation(f.Zone)
-	if err != nil || f.Zone == "Local" {
-		return f, fmt.Errorf("%w: zone %q is not known; IANA names such as Asia/Shanghai are", ErrQuery, q.Zone)
+	if f.Zone == nil {
+		f.Zone = time.UTC
 	}
 	days, err := q.days(defaultDays)
 	if err != nil {
 		return f, err
 	}
 	if q.To != "" {
-		if f.To, err = moment(q.To, zone, 1); err != nil {
+		if f.To, err = moment(q.To, f.Zone, 1); err != nil {
 			return f, err
 		}
 	}
-	f.From = f.To.AddDate(0, 0, -days)
-	if wholeDays {
-		f.From = f.To.Add(-1).In(zone).AddDate(0, 0, 1-days)
-	}
+	f.From = midnight(f.To.Add(-1), f.Zone, 1-days)
 	if q.From != "" {
-		if f.From, err = moment(q.From, zone, 0); err != nil {
+		if f.From, err = moment(q.From, f.Zone, 0); err != nil {
 			return f, err
 		}
 	}
@@ -72,11 +65,26 @@ func (q Query) filter(defaultDays int, wholeDays bool) (f store.ReportFilter, er
 	return f, nil
 }
 
+// midnight begins the day of a moment in a zone, or one so many days later: at the first moment of that date, which is not 00:00
+// where a clock is put forward then, and is the earlier of two where it is put back.
+func midnight(t time.Time, zone *time.Location, days int) time.Time {
+	y, m, d := t.In(zone).Date()
+	noon := time.Date(y, m, d+days, 12, 0, 0, 0, zone)
+	at := time.Date(y, m, d+days, 0, 0, 0, 0, zone)
+	for before := at.Add(-time.Hour); before.Day() == noon.Day(); before = at.Add(-time.Hour) {
+		at = before
+	}
+	for at.Day() != noon.Day() {
+		at = at.Add(time.Hour)
+	}
+	return at
+}
+
 // days is the length asked for, of reports that only know spans that end now as well as of the others.
 func (q Query) days(defaultDays int) (int, error) {
 	switch {
-	case q.Days < 0 || q.Days > maxDays:
-		return 0, fmt.Errorf("%w: days must be from 1 to %d", ErrQuery, maxDays)
+	case q.Days < 0 || q.Days > MaxDays:
+		return 0, fmt.Errorf("%w: days must be from 1 to %d", ErrQuery, MaxDays)
 	case q.Days > 0 && (q.From != "" || q.To != ""):
 		return 0, fmt.Errorf("%w: it is asked for either a number of days or from and to", ErrQuery)
 	case q.Days == 0:
@@ -95,8 +103,9 @@ func (q Query) untilNow(defaultDays int) (int, error) {
 
 // moment reads a day, of which it takes the midnight that many days later, or a moment.
 func moment(text string, zone *time.Location, later int) (time.Time, error) {
-	if t, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
-		return t.AddDate(0, 0, later), nil
+	if t, err := time.Parse(time.DateOnly, text); err == nil {
+		y, m, d := t.Date()
+		return midnight(time.Date(y, m, d, 12, 0, 0, 0, zone), zone, later), nil
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {

@@ -75,29 +75,40 @@ func TestNothingToReport(t *testing.T) {
 
 func TestSpanOfAQuery(t *testing.T) {
 	t.Parallel()
+	zone := func(name string) *time.Location {
+		z, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return z
+	}
 	for name, tt := range map[string]struct {
 		report   string
 		query    report.Query
 		from, to string
 	}{
-		"default":          {"top", report.Query{}, "2026-02-08T09:30:00Z", "2026-03-10T09:30:00Z"},
-		"days":             {"top", report.Query{Days: 1}, "2026-03-09T09:30:00Z", "2026-03-10T09:30:00Z"},
-		"whole days":       {"daily", report.Query{Days: 2}, "2026-03-09T09:29:59.999999999Z", "2026-03-10T09:30:00Z"},
-		"from":             {"top", report.Query{From: "2026-03-01"}, "2026-03-01T00:00:00Z", "2026-03-10T09:30:00Z"},
-		"days of a zone":   {"top", report.Query{From: "2026-03-01", To: "2026-03-01", Zone: "Asia/Shanghai"}, "2026-02-28T16:00:00Z", "2026-03-01T16:00:00Z"},
-		"moments":          {"top", report.Query{From: "2026-03-01T08:00:00+08:00", To: "2026-03-01T09:00:00Z"}, "2026-03-01T00:00:00Z", "2026-03-01T09:00:00Z"},
-		"to alone":         {"top", report.Query{To: "2026-03-01"}, "2026-01-31T00:00:00Z", "2026-03-02T00:00:00Z"},
-		"coverage is UTC":  {"coverage", report.Query{From: "2026-03-01", To: "2026-03-01", Zone: "Asia/Shanghai"}, "2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z"},
-		"from after to":    {"top", report.Query{From: "2026-03-02", To: "2026-03-01"}, "", ""},
-		"days and from":    {"top", report.Query{Days: 3, From: "2026-03-02"}, "", ""},
-		"negative":         {"top", report.Query{Days: -1}, "", ""},
-		"movers from":      {"movers", report.Query{From: "2026-03-02"}, "", ""},
-		"stale to":         {"stale", report.Query{To: "2026-03-02"}, "", ""},
-		"zone":             {"daily", report.Query{Zone: "Mars/Olympus"}, "", ""},
-		"zone of the host": {"daily", report.Query{Zone: "Local"}, "", ""},
-		"no day":           {"top", report.Query{From: "yesterday"}, "", ""},
-		"no report":        {"most", report.Query{}, "", ""},
-		"coverage image":   {"coverage", report.Query{Image: "web"}, "", ""},
+		"default":              {"top", report.Query{}, "2026-02-09T00:00:00Z", "2026-03-10T09:30:00Z"},
+		"days":                 {"top", report.Query{Days: 1}, "2026-03-10T00:00:00Z", "2026-03-10T09:30:00Z"},
+		"whole days":           {"daily", report.Query{Days: 2}, "2026-03-09T00:00:00Z", "2026-03-10T09:30:00Z"},
+		"whole days of events": {"events", report.Query{Days: 2}, "2026-03-09T00:00:00Z", "2026-03-10T09:30:00Z"},
+		"whole days of a zone": {"top", report.Query{Days: 1, Zone: zone("Asia/Shanghai")}, "2026-03-09T16:00:00Z", "2026-03-10T09:30:00Z"},
+		"offset":               {"top", report.Query{Days: 1, Zone: time.FixedZone("+14:00", 14*3600)}, "2026-03-09T10:00:00Z", "2026-03-10T09:30:00Z"},
+		// Havana's clock skips the first hour of 8 March and doubles that of 1 November; its days begin at 01:00, and at the first 00:00.
+		"day without a midnight": {"daily", report.Query{From: "2026-03-08", To: "2026-03-08", Zone: zone("America/Havana")}, "2026-03-08T05:00:00Z", "2026-03-09T04:00:00Z"},
+		"day with two midnights": {"daily", report.Query{From: "2026-11-01", To: "2026-11-01", Zone: zone("America/Havana")}, "2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z"},
+		"from":                   {"top", report.Query{From: "2026-03-01"}, "2026-03-01T00:00:00Z", "2026-03-10T09:30:00Z"},
+		"days of a zone":         {"top", report.Query{From: "2026-03-01", To: "2026-03-01", Zone: zone("Asia/Shanghai")}, "2026-02-28T16:00:00Z", "2026-03-01T16:00:00Z"},
+		"moments":                {"top", report.Query{From: "2026-03-01T08:00:00+08:00", To: "2026-03-01T09:00:00Z"}, "2026-03-01T00:00:00Z", "2026-03-01T09:00:00Z"},
+		"to alone":               {"top", report.Query{To: "2026-03-01"}, "2026-01-31T00:00:00Z", "2026-03-02T00:00:00Z"},
+		"coverage is UTC":        {"coverage", report.Query{From: "2026-03-01", To: "2026-03-01", Zone: zone("Asia/Shanghai")}, "2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z"},
+		"from after to":          {"top", report.Query{From: "2026-03-02", To: "2026-03-01"}, "", ""},
+		"days and from":          {"top", report.Query{Days: 3, From: "2026-03-02"}, "", ""},
+		"negative":               {"top", report.Query{Days: -1}, "", ""},
+		"movers from":            {"movers", report.Query{From: "2026-03-02"}, "", ""},
+		"stale to":               {"stale", report.Query{To: "2026-03-02"}, "", ""},
+		"no day":                 {"top", report.Query{From: "yesterday"}, "", ""},
+		"no report":              {"most", report.Query{}, "", ""},
+		"coverage image":         {"coverage", report.Query{Image: "web"}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

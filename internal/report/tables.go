@@ -17,6 +17,22 @@ const (
 	eventRows    = 100
 )
 
+// Defaults are the days and the rows of the report of that name unless the user says otherwise; 0 rows: all.
+func Defaults(name string) (days, rows int) {
+	switch name {
+	case "top":
+		return defaultDays, defaultRows
+	case "movers":
+		return defaultMoves, defaultRows
+	case "stale":
+		return defaultStale, 0
+	case "events":
+		return defaultDays, eventRows
+	default:
+		return defaultDays, 0
+	}
+}
+
 // Flags of a day.
 const (
 	flagObserved  = "observed"
@@ -49,7 +65,7 @@ func Make(ctx context.Context, src Source, name string, q Query) (*Table, error)
 }
 
 func top(ctx context.Context, src Source, q Query) (*Table, error) {
-	f, err := q.filter(defaultDays, false)
+	f, err := q.filter(defaultDays)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +103,7 @@ func movers(ctx context.Context, src Source, q Query) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := q.filter(days, false)
+	f, err := q.filter(days)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +133,7 @@ func stale(ctx context.Context, src Source, q Query) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := q.filter(days, false)
+	f, err := q.filter(days)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +159,7 @@ func stale(ctx context.Context, src Source, q Query) (*Table, error) {
 }
 
 func daily(ctx context.Context, src Source, q Query) (*Table, error) {
-	f, err := q.filter(defaultDays, true)
+	f, err := q.filter(defaultDays)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +183,7 @@ func daily(ctx context.Context, src Source, q Query) (*Table, error) {
 }
 
 func events(ctx context.Context, src Source, q Query) (*Table, error) {
-	f, err := q.filter(defaultDays, false)
+	f, err := q.filter(defaultDays)
 	if err != nil {
 		return nil, err
 	}
@@ -189,8 +205,8 @@ func events(ctx context.Context, src Source, q Query) (*Table, error) {
 }
 
 func coverage(ctx context.Context, src Source, q Query) (*Table, error) {
-	q.Zone = "UTC"
-	f, err := q.filter(defaultDays, true)
+	q.Zone = time.UTC
+	f, err := q.filter(defaultDays)
 	if err != nil {
 		return nil, err
 	}
@@ -220,9 +236,5 @@ func coverage(ctx context.Context, src Source, q Query) (*Table, error) {
 
 // span is the filter's in words.
 func span(f store.ReportFilter) string {
-	zone, err := time.LoadLocation(f.Zone)
-	if err != nil {
-		zone = time.UTC
-	}
-	return fmt.Sprintf("%s to %s (%s)", f.From.In(zone).Format(time.DateOnly), f.To.Add(-1).In(zone).Format(time.DateOnly), f.Zone)
+	return fmt.Sprintf("%s to %s (%s)", f.From.In(f.Zone).Format(time.DateOnly), f.To.Add(-1).In(f.Zone).Format(time.DateOnly), f.Zone)
 }

@@ -88,8 +88,8 @@ func (p Percent) String() string {
 // Number makes growths stand to the right.
 func (p Percent) Number() {}
 
-// sparkWidth is how many columns a sparkline takes at most: the last 30 days are part of 31.
-const sparkWidth = 31
+// sparkWidth is how many columns a sparkline takes at most: a day each of the usual span.
+const sparkWidth = defaultDays
 
 // spark draws days with one character each, or with one for some days together when they are more than fit. A day on which
 // nobody looked is a dot, not a low bar.

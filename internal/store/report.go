@@ -10,9 +10,9 @@ import (
 // ReportFilter chooses what a report is about. Empty names choose everything.
 type ReportFilter struct {
 	Source, Repo, Image string
-	From, To            time.Time // from From to before To; for reports by day every day that holds some of that
-	Zone                string    // IANA name of the zone that days are of
-	Limit               int64     // rows at most; 0: all
+	From, To            time.Time      // from From to before To; for reports by day every day that holds some of that
+	Zone                *time.Location // that days are of; nil: UTC
+	Limit               int64          // rows at most; 0: all
 }
 
 // args are the filter's arguments $1 to $3 of every query.
@@ -29,16 +29,32 @@ func (f ReportFilter) limit() any {
 }
 
 // days are the first and last day of the filter in its zone.
-func (f ReportFilter) days() (first, last time.Time, err error) {
-	zone, err := time.LoadLocation(f.Zone)
-	if err != nil {
-		return first, last, err
-	}
+func (f ReportFilter) days() (first, last time.Time) {
 	day := func(t time.Time) time.Time {
-		y, m, d := t.In(zone).Date()
+		y, m, d := t.In(f.location()).Date()
 		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 	}
-	return day(f.From), day(f.To.Add(-1)), nil
+	return day(f.From), day(f.To.Add(-1))
+}
+
+func (f ReportFilter) location() *time.Location {
+	if f.Zone == nil {
+		return time.UTC
+	}
+	return f.Zone
+}
+
+// tz names the zone to PostgreSQL. A fixed offset is a POSIX zone there, whose sign says how far UTC is ahead of it.
+func (f ReportFilter) tz() string {
+	name := f.location().String()
+	if _, err := time.Parse("-07:00", name); err != nil {
+		return name
+	}
+	sign := "-"
+	if name[0] == '-' {
+		sign = "+"
+	}
+	return "<" + name + ">" + sign + name[1:]
 }
 
 // TopRow is an image with its pulls in a span.

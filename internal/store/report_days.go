@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -17,10 +16,7 @@ type DayRow struct {
 
 // Daily are the pulls of each day of the span, days without a look included.
 func (s *Store) Daily(ctx context.Context, f ReportFilter) ([]DayRow, error) {
-	first, last, err := f.days()
-	if err != nil {
-		return nil, fmt.Errorf("zone %q: %w", f.Zone, err)
-	}
+	first, last := f.days()
 	const total = `
 SELECT day, CASE WHEN SUM(pulls) < 9223372036854775807 THEN SUM(pulls)::bigint
                  WHEN SUM(pulls) IS NOT NULL THEN 9223372036854775807 END AS pulls,
@@ -33,10 +29,10 @@ SELECT day, CASE WHEN SUM(pulls) < 9223372036854775807 THEN SUM(pulls)::bigint
 	if f.Image == "" {
 		return collect[DayRow](ctx, s, "read pulls by day", "\n-- name: ReportRepoDays"+total+
 			"FROM reporting.repo_pulls_by_day($3, $4, $5, $1, $2) GROUP BY day ORDER BY day",
-			optional(f.Source), optional(f.Repo), first, last, f.Zone)
+			optional(f.Source), optional(f.Repo), first, last, f.tz())
 	}
 	return collect[DayRow](ctx, s, "read pulls by day", "\n-- name: ReportImageDays"+total+
-		"FROM reporting.pulls_by_day($4, $5, $6, $1, $2, $3) GROUP BY day ORDER BY day", f.args(first, last, f.Zone)...)
+		"FROM reporting.pulls_by_day($4, $5, $6, $1, $2, $3) GROUP BY day ORDER BY day", f.args(first, last, f.tz())...)
 }
 
 // CoverageRow is how well a repo was looked at.
@@ -58,11 +54,8 @@ type CoverageRow struct {
 
 // Coverage tells for each repo on how many of its UTC days in the span it was looked at, the worst first.
 func (s *Store) Coverage(ctx context.Context, f ReportFilter) ([]CoverageRow, error) {
-	f.Zone = "UTC"
-	first, last, err := f.days()
-	if err != nil {
-		return nil, err
-	}
+	f.Zone = time.UTC
+	first, last := f.days()
 	return collect[CoverageRow](ctx, s, "read coverage", `
 -- name: ReportCoverage
 WITH days AS (

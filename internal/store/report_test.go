@@ -30,7 +30,7 @@ func quarter(t *testing.T) (*world, time.Time) {
 func TestReportReads(t *testing.T) {
 	t.Parallel()
 	w, today := quarter(t)
-	all := store.ReportFilter{From: today.AddDate(0, 0, -30), To: today, Zone: "UTC"}
+	all := store.ReportFilter{From: today.AddDate(0, 0, -30), To: today, Zone: time.UTC}
 	ignore := cmpopts.IgnoreFields(store.CoverageRow{}, "FirstSeenAt", "LastCompleteSyncAt", "LastAttemptAt")
 
 	top, err := w.s.Top(t.Context(), all)
@@ -76,7 +76,7 @@ func TestReportMovers(t *testing.T) {
 func TestReportDaysAddUpTheirParts(t *testing.T) {
 	t.Parallel()
 	w, today := quarter(t)
-	f := store.ReportFilter{From: today.AddDate(0, 0, -6), To: today.Add(1), Zone: "UTC"}
+	f := store.ReportFilter{From: today.AddDate(0, 0, -6), To: today.Add(1), Zone: time.UTC}
 	days, err := w.s.Daily(t.Context(), f)
 	if err != nil {
 		t.Fatal(err)
@@ -94,9 +94,25 @@ func TestReportDaysAddUpTheirParts(t *testing.T) {
 	if days, err = w.s.Daily(t.Context(), f); err != nil || days[0].Flag != "gap" || days[0].Parts != 1 {
 		t.Errorf("day without a look: %+v, %v", days, err)
 	}
-	f.Zone = "Mars/Olympus"
-	if _, err = w.s.Daily(t.Context(), f); err == nil {
-		t.Error("a zone that does not exist is taken")
+	// PostgreSQL reads the sign of an offset the other way round than everybody else.
+	shanghai, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Repo, f.Image, f.Zone = "", "", shanghai
+	named, err := w.s.Daily(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Zone = time.FixedZone("+08:00", 8*3600)
+	byOffset, err := w.s.Daily(t.Context(), f)
+	compare(t, "days of +08:00", err, named, byOffset)
+	if cmp.Equal(named, days) {
+		t.Error("days of Asia/Shanghai are those of UTC: this shows nothing")
+	}
+	f.Zone = time.FixedZone("-03:30", -(3*3600 + 1800))
+	if days, err = w.s.Daily(t.Context(), f); err != nil || len(days) == 0 {
+		t.Errorf("days of -03:30: %v, %v", days, err)
 	}
 }
 

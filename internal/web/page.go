@@ -7,6 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -14,12 +17,20 @@ import (
 // pageTimeout bounds the making of a page. The queries of a big database may take seconds.
 const pageTimeout = time.Minute
 
+// spans are the days that a page can be asked for, as ?days=N.
+var spans = []int{7, 30, 90, 365}
+
 // Page is a page that is made when it is asked for, and kept for a while: however many people look, the database is asked once.
 type Page struct {
-	make   func(context.Context, io.Writer) error
-	keep   time.Duration
-	now    func() time.Time
-	log    *slog.Logger
+	make func(ctx context.Context, w io.Writer, days int) error
+	keep time.Duration
+	now  func() time.Time
+	log  *slog.Logger
+	of   map[int]*made // by days
+}
+
+// made is the page of one span.
+type made struct {
 	making chan struct{} // holds a token while somebody makes it
 
 	mu   sync.Mutex
@@ -27,14 +38,27 @@ type Page struct {
 	at   time.Time // when it was made; zero: never
 }
 
-// NewPage makes a page out of what the function writes, an HTML document, that is kept for the given time.
-func NewPage(write func(context.Context, io.Writer) error, keep time.Duration, now func() time.Time, log *slog.Logger) *Page {
-	return &Page{make: write, keep: keep, now: now, log: log, making: make(chan struct{}, 1)}
+// NewPage makes a page out of what the function writes, an HTML document, that is kept for the given time. The function is told
+// the days that were asked for, 0 for those that it chooses.
+func NewPage(write func(ctx context.Context, w io.Writer, days int) error, keep time.Duration, now func() time.Time, log *slog.Logger) *Page {
+	p := &Page{make: write, keep: keep, now: now, log: log, of: map[int]*made{}}
+	for _, days := range append([]int{0}, spans...) {
+		p.of[days] = &made{making: make(chan struct{}, 1)}
+	}
+	return p
 }
 
 // ServeHTTP answers with the page.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, at, err := p.get(r.Context())
+	days := 0
+	if text := r.URL.Query().Get("days"); text != "" {
+		var err error
+		if days, err = strconv.Atoi(text); err != nil || !slices.Contains(spans, days) {
+			say(w, http.StatusBadRequest, "days must be one of "+strings.Trim(fmt.Sprint(spans), "[]")+", such as /?days=7")
+			return
+		}
+	}
+	body, at, err := p.get(r.Context(), days)
 	if err != nil {
 		p.log.WarnContext(r.Context(), "page cannot be made", "error", err)
 		say(w, http.StatusServiceUnavailable, "the report cannot be made now; the log says why")
@@ -53,22 +77,25 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Forget makes the next request make the page anew.
 func (p *Page) Forget() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.at = time.Time{}
+	for _, m := range p.of {
+		m.mu.Lock()
+		m.at = time.Time{}
+		m.mu.Unlock()
+	}
 }
 
-func (p *Page) get(ctx context.Context) (body []byte, at time.Time, err error) {
-	if body, at, ok := p.kept(); ok {
+func (p *Page) get(ctx context.Context, days int) (body []byte, at time.Time, err error) {
+	m := p.of[days]
+	if body, at, ok := p.kept(m); ok {
 		return body, at, nil
 	}
 	select { // one makes it, the others wait and find it made
-	case p.making <- struct{}{}:
-		defer func() { <-p.making }()
+	case m.making <- struct{}{}:
+		defer func() { <-m.making }()
 	case <-ctx.Done():
 		return nil, at, ctx.Err()
 	}
-	if body, at, ok := p.kept(); ok {
+	if body, at, ok := p.kept(m); ok {
 		return body, at, nil
 	}
 	// Who asked first may leave; the others still want the page.
@@ -76,17 +103,17 @@ func (p *Page) get(ctx context.Context) (body []byte, at time.Time, err error) {
 	defer cancel()
 	var buf bytes.Buffer
 	at = p.now()
-	if err := p.make(ctx, &buf); err != nil {
+	if err := p.make(ctx, &buf, days); err != nil {
 		return nil, at, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.body, p.at = buf.Bytes(), at
-	return p.body, at, nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.body, m.at = buf.Bytes(), at
+	return m.body, at, nil
 }
 
-func (p *Page) kept() (body []byte, at time.Time, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.body, p.at, !p.at.IsZero() && p.now().Sub(p.at) < p.keep
+func (p *Page) kept(m *made) (body []byte, at time.Time, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.body, m.at, !m.at.IsZero() && p.now().Sub(m.at) < p.keep
 }

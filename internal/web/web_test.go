@@ -30,7 +30,7 @@ func site(ready error) web.Site {
 	return web.Site{
 		Ready:   func(context.Context) error { return ready },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "syncer_images 1") }),
-		Page: web.NewPage(func(_ context.Context, w io.Writer) error {
+		Page: web.NewPage(func(_ context.Context, w io.Writer, _ int) error {
 			_, err := io.WriteString(w, "<!doctype html>report")
 			return err
 		}, time.Minute, time.Now, silent()),
@@ -96,7 +96,7 @@ func TestPageIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var made int
 		var fail error
-		page := web.NewPage(func(_ context.Context, w io.Writer) error {
+		page := web.NewPage(func(_ context.Context, w io.Writer, _ int) error {
 			made++
 			time.Sleep(time.Second) // as long as it takes, it is made once
 			fmt.Fprint(w, "page ", made)
@@ -132,7 +132,7 @@ func TestPageOutlivesWhoAsked(t *testing.T) {
 	t.Parallel()
 	gone, leave := context.WithCancel(t.Context())
 	made := 0
-	page := web.NewPage(func(ctx context.Context, w io.Writer) error {
+	page := web.NewPage(func(ctx context.Context, w io.Writer, _ int) error {
 		leave()
 		made++
 		fmt.Fprint(w, "page ", made)
@@ -217,5 +217,30 @@ func TestHeadersAreBounded(t *testing.T) {
 	answer, _ := io.ReadAll(conn) // cut off by the server
 	if !bytes.HasPrefix(answer, []byte("HTTP/1.1 431")) {
 		t.Errorf("64 KiB of header got %q", answer)
+	}
+}
+
+func TestDaysOfThePage(t *testing.T) {
+	t.Parallel()
+	made := 0
+	page := web.NewPage(func(_ context.Context, w io.Writer, days int) error {
+		made++
+		_, err := fmt.Fprintf(w, "%d days", days)
+		return err
+	}, time.Hour, time.Now, silent())
+	for range 2 {
+		for query, want := range map[string]string{"": "0 days", "?days=7": "7 days", "?days=30": "30 days", "?days=365": "365 days", "?days=": "0 days"} {
+			if got := ask(t, page, "GET", "/"+query); got.Code != http.StatusOK || got.Body.String() != want {
+				t.Errorf("%q: %d %q, want %q", query, got.Code, got.Body, want)
+			}
+		}
+	}
+	if made != 4 {
+		t.Errorf("4 spans were made %d times", made)
+	}
+	for _, query := range []string{"?days=8", "?days=-7", "?days=x", "?days=07x", "?days=99999999999999999999"} {
+		if got := ask(t, page, "GET", "/"+query); got.Code != http.StatusBadRequest || !strings.Contains(got.Body.String(), "7 30 90 365") {
+			t.Errorf("%q: %d %q", query, got.Code, got.Body)
+		}
 	}
 }
