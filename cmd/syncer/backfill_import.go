@@ -54,7 +54,7 @@ func (a *app) importArchive(ctx context.Context, f backfillFlags) error {
 	return withDSN(ctx, cfg, log, func(dsn string) error {
 		return withStore(ctx, dsn, log, (f.migrate || local) && !f.dryRun, func(s *store.Store) error {
 			job := &importJob{app: a, flags: f, zone: zoneOf(cfg, f.source), log: log}
-			result, err := job.run(ctx, s)
+			result, err := job.work(ctx, s)
 			if err != nil {
 				return err
 			}
@@ -80,21 +80,27 @@ type importJob struct {
 	zone  *time.Location
 	log   *slog.Logger
 	bad   int64
-	told  []string // the first bad lines
+	told  []string     // the first bad lines
+	begin func() error // opens the record; nil: there is to be none
+	run   *store.Run   // nil until then
 }
 
-// run imports, under the record of a run unless nothing is to be written.
-func (j *importJob) run(ctx context.Context, s *store.Store) (importResult, error) {
-	if j.flags.dryRun {
-		return j.into(ctx, s)
+// work imports. The record of a run is opened when the archive has been read and is known to be good: a file that cannot be used
+// is a mistake of whoever named it, and no run that failed.
+func (j *importJob) work(ctx context.Context, s *store.Store) (importResult, error) {
+	started := j.app.now()
+	if !j.flags.dryRun {
+		j.begin = func() (err error) {
+			j.run, err = s.BeginRun(ctx, store.NewRun{Kind: registry.RunImport, Shard: "0/1", Version: version(), StartedAt: started})
+			return err
+		}
 	}
-	run, err := s.BeginRun(ctx, store.NewRun{Kind: registry.RunImport, Shard: "0/1", Version: version(), StartedAt: j.app.now()})
-	if err != nil {
-		return importResult{}, err
-	}
-	defer run.Close()
 	result, err := j.into(ctx, s)
-	result.RunID = run.ID()
+	if j.run == nil {
+		return result, err
+	}
+	defer j.run.Close()
+	result.RunID = j.run.ID()
 	sum := registry.RunSummary{
 		Status: registry.RunOK, FinishedAt: j.app.now(), OK: int(result.Repos), Seen: result.Images, New: result.ImagesNew,
 		Changed: result.ImagesMoved, HistoryRows: result.RowsAdded,
@@ -107,7 +113,7 @@ func (j *importJob) run(ctx context.Context, s *store.Store) (importResult, erro
 	}
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
-	if finishErr := run.Finish(closing, sum); err == nil {
+	if finishErr := j.run.Finish(closing, sum); err == nil {
 		err = finishErr
 	}
 	return result, err
@@ -158,6 +164,12 @@ func (j *importJob) observations(ctx context.Context) iter.Seq2[registry.Observa
 		}
 		if j.bad > 0 && !j.flags.skipBad {
 			yield(registry.Observation{}, j.refusal())
+			return
+		}
+		if j.begin != nil {
+			if err := j.begin(); err != nil {
+				yield(registry.Observation{}, err)
+			}
 		}
 	}
 }

@@ -11,32 +11,40 @@ import (
 	"syncer/internal/registry"
 )
 
-// plan asks every source for its repos and returns, lane by lane, those that this run is to read. A source that cannot say
-// counts against the run and does not stop the others.
-func (r *Runner) plan(ctx context.Context, t *tally) ([][]registry.Repo, error) {
-	plans := make([][]registry.Repo, len(r.lanes))
-	faults := make([]error, len(r.lanes))
-	var listing sync.WaitGroup
+// listing is what the sources say there is to read, lane by lane.
+type listing struct {
+	repos  [][]registry.Repo
+	faults []error // of sources that could not say
+}
+
+// list asks every source for its repos.
+func (r *Runner) list(ctx context.Context) listing {
+	l := listing{make([][]registry.Repo, len(r.lanes)), make([]error, len(r.lanes))}
+	var asking sync.WaitGroup
 	for i, lane := range r.lanes {
-		listing.Go(func() {
-			faults[i] = r.calmly("list repos", func() (err error) {
-				plans[i], err = lane.Source.Repos(ctx)
+		asking.Go(func() {
+			l.faults[i] = r.calmly("list repos", func() (err error) {
+				l.repos[i], err = lane.Source.Repos(ctx)
 				return err
 			})
 		})
 	}
-	listing.Wait()
+	asking.Wait()
+	return l
+}
+
+// plan returns, lane by lane, the repos that this run is to read. A source that cannot say counts against the run and does not
+// stop the others.
+func (r *Runner) plan(ctx context.Context, t *tally, l listing) ([][]registry.Repo, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	plans, faults := l.repos, l.faults
 	for i, err := range faults {
 		if err != nil {
 			t.sourceFailed(fmt.Errorf("list repos of source %q: %w", r.lanes[i].Source.Name(), err))
 			r.opt.Logger.Error("repos of a source cannot be listed", "source", r.lanes[i].Source.Name(), "error", err)
 		}
-	}
-	if err := r.checkNames(plans, faults); err != nil {
-		return nil, err
 	}
 	for i := range plans {
 		if faults[i] == nil {
@@ -64,13 +72,13 @@ func (r *Runner) share(repos []registry.Repo) []registry.Repo {
 }
 
 // checkNames complains of names that no source knows; they are typing errors. A source that could not be listed may hold any.
-func (r *Runner) checkNames(plans [][]registry.Repo, faults []error) error {
-	if slices.ContainsFunc(faults, func(err error) bool { return err != nil }) {
+func (r *Runner) checkNames(l listing) error {
+	if slices.ContainsFunc(l.faults, func(err error) bool { return err != nil }) {
 		return nil
 	}
 	var errs []error
 	for _, name := range slices.Concat(r.opt.Only, r.opt.MassDelete) {
-		known := slices.ContainsFunc(slices.Concat(plans...), func(repo registry.Repo) bool { return named([]string{name}, repo.Key) })
+		known := slices.ContainsFunc(slices.Concat(l.repos...), func(repo registry.Repo) bool { return named([]string{name}, repo.Key) })
 		if !known {
 			errs = append(errs, fmt.Errorf("repo %q: %w", name, ErrUnknownRepo))
 		}

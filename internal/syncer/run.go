@@ -24,6 +24,11 @@ const closeShare = 5
 // ErrUnknownRepo, the context's cause when it ended with work undone, or what the database said.
 func (r *Runner) Run(ctx context.Context) (Result, error) {
 	started := r.opt.Now()
+	before := r.traffic()
+	listed := r.list(ctx)
+	if err := r.checkNames(listed); err != nil { // a typing error is no run that failed
+		return Result{}, ended(ctx, err)
+	}
 	record, err := r.sink.Begin(ctx, NewRun{
 		Kind: r.opt.Kind, Version: r.opt.Version, StartedAt: started,
 		Shard: fmt.Sprintf("%d/%d", r.opt.Shard, max(r.opt.Shards, 1)),
@@ -33,9 +38,8 @@ func (r *Runner) Run(ctx context.Context) (Result, error) {
 	}
 	defer record.Close()
 
-	before := r.traffic()
 	t := &tally{}
-	err = r.work(ctx, record, t)
+	err = r.work(ctx, record, t, listed)
 	if t.done < t.planned || err != nil {
 		err = ended(ctx, err)
 	}
@@ -95,8 +99,8 @@ func ended(ctx context.Context, err error) error {
 }
 
 // work plans, reads and applies. It returns when every goroutine it started has ended.
-func (r *Runner) work(ctx context.Context, record Record, t *tally) error {
-	plans, err := r.plan(ctx, t)
+func (r *Runner) work(ctx context.Context, record Record, t *tally, listed listing) error {
+	plans, err := r.plan(ctx, t, listed)
 	if err != nil {
 		return err
 	}
