@@ -34,9 +34,9 @@ func (a *app) openLanes(cfg config.Config, in config.Input, m *metrics.Metrics, 
 	return lanes, nil
 }
 
-var errUnchanged = errors.New("credentials are still the same")
+var errUnchanged = errors.New("they are still the same")
 
-// rereadCredentials looks for temporary credentials that somebody has renewed, in the files that hold them.
+// rereadCredentials looks for credentials that somebody has renewed, in the files that hold them.
 func rereadCredentials(source string, last fetch.Credentials, load func() (config.Config, error)) func(context.Context) (fetch.Credentials, error) {
 	return func(context.Context) (fetch.Credentials, error) { // never called twice at once
 		cfg, err := load()

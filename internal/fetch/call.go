@@ -46,7 +46,7 @@ func (s *Source) call(ctx context.Context, r request) (page, error) {
 			}
 		case classToken:
 			if err := s.keys.renew(ctx, cred); err != nil {
-				f.detail += "; token not renewed: " + redact(err.Error(), []string{cred.PublicKey, cred.PrivateKey, cred.SecurityToken})
+				f.detail += "; read again: " + redact(err.Error(), []string{cred.PublicKey, cred.PrivateKey, cred.SecurityToken})
 				s.health.refused(f, r)
 				return page{}, f
 			}

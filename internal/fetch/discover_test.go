@@ -193,6 +193,41 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
+// TestRotatedKeys replaces a static pair in two steps, as files are: in between, the registry knows no such pair.
+func TestRotatedKeys(t *testing.T) {
+	t.Parallel()
+	for name, key := range map[string]fakeapi.Account{
+		"another private key": {PublicKey: "p", PrivateKey: "new"}, "another pair": {PublicKey: "new", PrivateKey: "new"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			world := fakeapi.NewWorld()
+			world.SetAccounts(key)
+			world.Fill("web", 5)
+			inFiles := Credentials{PublicKey: key.PublicKey, PrivateKey: "half-written"}
+			asked := 0
+			s := source(t, serve(t, world), func(o *Options) {
+				o.Credentials = Credentials{PublicKey: "p", PrivateKey: "old"}
+				o.Projects = []Project{{Repos: []string{"web"}}}
+				o.Refresh = func(context.Context) (Credentials, error) {
+					asked++
+					return inFiles, nil
+				}
+			})
+			if _, err := s.Read(t.Context(), repo("web")); !errors.Is(err, registry.ErrRefused) || asked != 1 {
+				t.Errorf("between the steps: asked %d times, error %v", asked, err)
+			}
+			inFiles.PrivateKey = key.PrivateKey
+			if _, err := s.Repos(t.Context()); err != nil { // the next run
+				t.Fatal(err)
+			}
+			if _, err := s.Read(t.Context(), repo("web")); err != nil || asked != 2 {
+				t.Errorf("after both: asked %d times, error %v", asked, err)
+			}
+		})
+	}
+}
+
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	good := func() Options {

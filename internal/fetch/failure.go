@@ -20,7 +20,7 @@ const (
 	classOK       class = iota
 	classRetry          // try again after a while
 	classThrottle       // the same, and every worker of the source slows down
-	classToken          // the temporary credentials are not known: refresh them once, then as classRefused
+	classToken          // the credentials are not known: read them again once, then as classRefused
 	classRefused        // stop the source
 	classProject        // stop the project
 	classRepo           // stop this repo
@@ -41,9 +41,9 @@ func classOf(retCode int) class {
 		return classRetry
 	case 153:
 		return classThrottle
-	case 174: // token does not exist
+	case 171, 172, 174: // wrong signature, no such user, token does not exist
 		return classToken
-	case 170, 171, 172, 294, 295: // no signature, wrong signature, no such user, caller's IP denied, security lock
+	case 170, 294, 295: // no signature, caller's IP denied, security lock
 		return classRefused
 	case 292, 299: // project does not exist, no IAM permission
 		return classProject

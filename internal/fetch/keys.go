@@ -12,13 +12,13 @@ type generation struct {
 	number int
 }
 
-// keys are a source's credentials, which may be temporary.
+// keys are a source's credentials, which somebody may renew: temporary ones, and those in files.
 type keys struct {
 	refresh func(context.Context) (Credentials, error)
 
 	mu     sync.Mutex
 	now    generation
-	proven bool // a request with the present set succeeded, or it is the first one
+	proven bool // a request with the present set succeeded, or nobody has been told yet that it did not
 }
 
 func newKeys(c Credentials, refresh func(context.Context) (Credentials, error)) *keys {
@@ -38,8 +38,9 @@ func (k *keys) worked(g generation) {
 	k.proven = k.proven || g.number == k.now.number
 }
 
-// renew replaces credentials that the registry does not know any more; without an error it makes sense to try again. A set that
-// never worked is not renewed: whoever issues it will not issue a better one.
+// renew replaces credentials that the registry does not take any more; without an error it makes sense to try again. A new set
+// that does not work either is what the request is told of. The next request asks once more: of a pair of files, one may have been
+// changed before the other.
 func (k *keys) renew(ctx context.Context, used generation) error {
 	k.mu.Lock() // held while asking: others that failed with the same set wait for the answer
 	defer k.mu.Unlock()
@@ -47,10 +48,11 @@ func (k *keys) renew(ctx context.Context, used generation) error {
 		return nil
 	}
 	if k.refresh == nil {
-		return errors.New("there is nothing to renew it with")
+		return errors.New("there is nowhere to read others")
 	}
 	if !k.proven {
-		return errors.New("it was renewed before")
+		k.proven = true
+		return errors.New("the new ones are refused too")
 	}
 	c, err := k.refresh(ctx)
 	if err != nil {
