@@ -186,14 +186,34 @@ func readReports(ctx context.Context, dsn string, log *slog.Logger, do func(*sto
 	}
 	defer s.Close()
 	// A reader may not see which migrations were applied. Its views are stable, so it need not.
-	if err := s.CheckSchema(ctx); err != nil && !notAllowed(err) {
+	if err := s.CheckSchema(ctx); err != nil && notAllowed(err) == nil {
 		return err
 	}
-	return do(s)
+	err = do(s)
+	if denied := notAllowed(err); denied != nil {
+		return mayNotRead{role: s.Role(), message: denied.Message, err: err}
+	}
+	return err
 }
 
-// notAllowed tells an error of PostgreSQL that means a lack of privileges.
-func notAllowed(err error) bool {
+// notAllowed is the error of PostgreSQL that means a lack of privileges, if there is one.
+func notAllowed(err error) *pgconn.PgError {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "42501"
+	if errors.As(err, &pg) && pg.Code == "42501" {
+		return pg
+	}
+	return nil
 }
+
+// mayNotRead is a report for a role that was not granted the reports.
+type mayNotRead struct {
+	role, message string
+	err           error
+}
+
+func (e mayNotRead) Error() string {
+	return fmt.Sprintf("role %q may not read the reports (%s): as the role that owns the schema, run syncer migrate up --grant-reader %s",
+		e.role, e.message, e.role)
+}
+
+func (e mayNotRead) Unwrap() error { return e.err }

@@ -54,8 +54,7 @@ func (a *app) complain(cmd *cobra.Command, err error) {
 	if err == nil {
 		return
 	}
-	text := strings.ReplaceAll(err.Error(), "\n\t", " ") // the driver tells each address it tried in a line of its own
-	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
 		fmt.Fprintf(a.err, "syncer: %s\n", console.Printable(line))
 	}
 	if _, ok := errors.AsType[usageError](err); ok {

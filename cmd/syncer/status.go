@@ -44,7 +44,7 @@ func (a *app) status(ctx context.Context, maxAge time.Duration) error {
 		return err
 	}
 	return withDSN(ctx, cfg, log, func(dsn string) error {
-		return withStore(ctx, dsn, log, false, func(s *store.Store) error {
+		return readReports(ctx, dsn, log, func(s *store.Store) error {
 			runs, err := s.Runs(ctx, lastRuns)
 			if err != nil {
 				return err

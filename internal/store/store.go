@@ -81,7 +81,10 @@ func databaseError(doing string, err error) error {
 	}
 	if refused, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		// The text of a ConnectError is built of host, user and database; the password is not in it.
-		return fmt.Errorf("%s: %w: %w", doing, ErrDatabase, refused)
+		return fmt.Errorf("%s: %w: %w", doing, ErrDatabase, connectError{refused})
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == notAllowed {
+		return fmt.Errorf("%s: %w", doing, deniedError{pg})
 	}
 	return fmt.Errorf("%s: %w: %w", doing, ErrDatabase, err)
 }
