@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -69,7 +70,7 @@ func TestScripts(t *testing.T) {
 				UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"code": s.code, "interrupt": s.interrupt, "database": s.database, "registry": s.registry, "world": s.change,
-					"sql": s.sql, "masked": masked, "truth": s.truth, "hold": s.hold,
+					"sql": s.sql, "masked": masked, "truth": s.truth, "hold": s.hold, "mistake": s.mistake,
 				},
 			})
 		})
@@ -118,6 +119,25 @@ func (s *script) code(ts *testscript.TestScript, _ bool, args []string) {
 	s.nothingSecret(ts, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// maxAnswer is how many lines say what is wrong, and how the command is used where the command line is.
+const maxAnswer = 3
+
+// mistake N PATTERN COMMAND ARG... is code N COMMAND ARG... that prints nothing, and on standard error what the pattern tells, in a
+// few lines.
+func (s *script) mistake(ts *testscript.TestScript, neg bool, args []string) {
+	s.code(ts, neg, slices.Delete(slices.Clone(args), 1, 2))
+	stderr := ts.ReadFile("stderr")
+	if out := ts.ReadFile("stdout"); out != "" {
+		ts.Fatalf("a mistake prints %q", out)
+	}
+	if !regexp.MustCompile(args[1]).MatchString(stderr) {
+		ts.Fatalf("the answer does not tell %q:\n%s", args[1], stderr)
+	}
+	if n := strings.Count(stderr, "\n"); n > maxAnswer {
+		ts.Fatalf("the answer has %d lines, more than %d:\n%s", n, maxAnswer, stderr)
 	}
 }
 
