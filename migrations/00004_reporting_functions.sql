@@ -200,9 +200,11 @@ AS $$
 DECLARE
     -- The last look is in the later span though a span ends before its end.
     hi    timestamptz := syncer.report_now() + interval '1 microsecond';
-    mid   timestamptz := hi - make_interval(hours => 24 * $1);
-    lo    timestamptz := hi - make_interval(hours => 48 * $1);
     today date := (hi AT TIME ZONE 'UTC')::date;
+    mid   timestamptz := (today + 1 - $1)::timestamp AT TIME ZONE 'UTC';
+    lo    timestamptz := mid - make_interval(hours => 24 * $1);
+    -- Today is not over, so the earlier span ends at this time of its last day: halves of days are compared with halves.
+    past  timestamptz := hi - make_interval(hours => 24 * $1);
     good  numeric; -- the change of the nth of some busy images: those of the n best are no less
     ids   bigint[];
     more  bigint[];
@@ -214,13 +216,13 @@ BEGIN
         ids := syncer.busy_on(ARRAY[today - 1, today - 1 - $1], $2 * 2);
         SELECT abs(COALESCE(a.pulls, 0) - COALESCE(b.pulls, 0)) INTO good
         FROM syncer.pulls_between(mid, hi, ids) a
-        FULL JOIN syncer.pulls_between(lo, mid, ids) b USING (image_id)
+        FULL JOIN syncer.pulls_between(lo, past, ids) b USING (image_id)
         ORDER BY 1 DESC
         OFFSET $2 - 1 LIMIT 1;
         -- Who changed by that much had as many pulls in one of the spans.
         ids := syncer.counted_as_much(lo, good);
         IF ids IS NULL THEN
-            ids := syncer.ever_as_busy(lo, mid, good);
+            ids := syncer.ever_as_busy(lo, past, good);
             more := syncer.ever_as_busy(mid, hi, good);
             ids := CASE WHEN ids IS NOT NULL AND more IS NOT NULL THEN ids || more END;
         END IF;
@@ -230,7 +232,7 @@ BEGIN
         SELECT image_id, COALESCE(a.pulls, 0) AS pulls, COALESCE(b.pulls, 0) AS pulls_before,
                COALESCE(a.pulls, 0) - COALESCE(b.pulls, 0) AS change
         FROM syncer.pulls_between(mid, hi, ids) a
-        FULL JOIN syncer.pulls_between(lo, mid, ids) b USING (image_id)
+        FULL JOIN syncer.pulls_between(lo, past, ids) b USING (image_id)
         WHERE COALESCE(a.pulls, 0) <> COALESCE(b.pulls, 0)
         ORDER BY abs(COALESCE(a.pulls, 0) - COALESCE(b.pulls, 0)) DESC, image_id
         LIMIT $2
@@ -245,15 +247,15 @@ BEGIN
     JOIN syncer.images i USING (image_id)
     JOIN syncer.repos r USING (repo_id)
     CROSS JOIN LATERAL (
-        SELECT COUNT(*) FILTER (WHERE d.day >= today - $1) AS recent, COUNT(*) FILTER (WHERE d.day < today - $1) AS before
+        SELECT COUNT(*) FILTER (WHERE d.day > today - $1) AS recent, COUNT(*) FILTER (WHERE d.day <= today - $1) AS before
         FROM syncer.repo_days d
-        WHERE d.repo_id = i.repo_id AND d.day >= today - 2 * $1 AND d.day < today AND d.looks > 0) l
+        WHERE d.repo_id = i.repo_id AND d.day > today - 2 * $1 AND d.day <= today AND d.looks > 0) l
     ORDER BY abs(b.change) DESC, b.image_id;
 END
 $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION reporting.movers(integer, bigint, bigint) IS
-'The n images whose pulls of the last days x 24 hours differ most, up or down, from those of as long before. growth_percent is NULL below min_before pulls before (10 when not given), so that 1 -> 3 is not +200 %. days_looked_at and days_looked_at_before say on how many of the UTC days before today the repo was looked at: where they are fewer than days, the difference may be the outage''s.';
+'The n images whose pulls of the last days, whole UTC days up to and with today, differ most, up or down, from those of as many days before, of which the last ends at the time of day that it is now. growth_percent is NULL below min_before pulls before (10 when not given), so that 1 -> 3 is not +200 %. days_looked_at and days_looked_at_before say on how many of these days the repo was looked at: where they are fewer than days, the difference may be the outage''s.';
 
 -- Whoever may use the schema is granted them one by one; PUBLIC has no business in functions that run as their owner.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA reporting FROM PUBLIC;

@@ -60,9 +60,10 @@ func (f *reportFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.query.Repo, "repo", "", "only the repo of this `NAME`, or SOURCE/NAME")
 	flags.StringVar(&f.query.Image, "image", "", "only the image of this `NAME`")
 	flags.Var(&f.days, "days", "the last `N` days, whole ones, with today")
-	if cmd.Name() == "movers" || cmd.Name() == "stale" {
-		flags.Lookup("days").Usage = "the last `N` days, each of 24 hours"
-	} else {
+	if cmd.Name() == "stale" {
+		flags.Lookup("days").Usage = "not pulled for `N` days"
+	}
+	if cmd.Name() != "movers" && cmd.Name() != "stale" {
 		flags.StringVar(&f.query.From, "from", "", "first `DAY`, or a moment such as 2026-01-31T08:00:00Z")
 		flags.StringVar(&f.query.To, "to", "", "last `DAY`, or a moment")
 	}

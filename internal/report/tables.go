@@ -112,7 +112,7 @@ func movers(ctx context.Context, src Source, q Query) (*Table, error) {
 		return nil, err
 	}
 	t := &Table{
-		Title: fmt.Sprintf("Images whose pulls changed most, last %d days against the %d before", days, days),
+		Title: fmt.Sprintf("Images whose pulls changed most, last %d days (UTC, with today so far) against the %d before", days, days),
 		Columns: []Column{
 			{"rank", "#"}, {"source", "source"}, {"repo", "repo"}, {"image", "image"}, {"pulls", "pulls"}, {"pulls_before", "before"},
 			{"change", "change"}, {"growth_percent", "growth"}, {"days_looked_at", "days seen"}, {"days_looked_at_before", "before that"},

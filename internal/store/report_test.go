@@ -73,6 +73,34 @@ func TestReportMovers(t *testing.T) {
 	}, movers, cmpopts.IgnoreFields(store.MoverRow{}, "DaysLookedAt", "DaysLookedAtBefore"))
 }
 
+// Days mean the same in every report: a pull early on the first of them counts, one late on the day before does not.
+func TestMoversAndTopSpeakOfTheSameDays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	at := func(days int, offset time.Duration) string { return today.AddDate(0, 0, -days).Add(offset).Format(time.RFC3339) }
+	w.lookAt(at(20, 0), images("a", 0))
+	w.lookAt(at(10, 0), images("a", 1000))
+	w.lookAt(at(6, -time.Second), images("a", 1010)) // of the day before
+	w.lookAt(at(6, time.Second), images("a", 1110))  // of the first day
+	w.lookAt(at(1, 0), images("a", 1115))
+	movers, err := w.s.Movers(t.Context(), 7, store.ReportFilter{})
+	if err != nil || len(movers) != 1 {
+		t.Fatal(movers, err)
+	}
+	top, err := w.s.Top(t.Context(), store.ReportFilter{From: today.AddDate(0, 0, -6), To: time.Now()})
+	if err != nil || len(top) != 1 || top[0].Pulls != 105 || movers[0].Pulls != 105 {
+		t.Errorf("top says %+v, movers %+v, want 105 pulls, %v", top, movers, err)
+	}
+	// The seventh day before today's is compared up to this time of day.
+	if before := movers[0].PullsBefore; before != 1000 && before != 1010 {
+		t.Errorf("%d pulls before, want 1000 or, at the very end of a day, 1010", before)
+	}
+	if movers[0].DaysLookedAt != 2 {
+		t.Errorf("%d days looked at, want 2", movers[0].DaysLookedAt)
+	}
+}
+
 func TestReportDaysAddUpTheirParts(t *testing.T) {
 	t.Parallel()
 	w, today := quarter(t)
