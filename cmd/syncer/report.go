@@ -192,7 +192,7 @@ func readReports(ctx context.Context, dsn string, log *slog.Logger, do func(*sto
 	}
 	err = do(s)
 	if denied := notAllowed(err); denied != nil {
-		return mayNotRead{role: s.Role(), message: denied.Message, err: err}
+		return readError{role: s.Role(), message: denied.Message, err: err}
 	}
 	return err
 }
@@ -206,15 +206,15 @@ func notAllowed(err error) *pgconn.PgError {
 	return nil
 }
 
-// mayNotRead is a report for a role that was not granted the reports.
-type mayNotRead struct {
+// readError is a report for a role that was not granted the reports.
+type readError struct {
 	role, message string
 	err           error
 }
 
-func (e mayNotRead) Error() string {
+func (e readError) Error() string {
 	return fmt.Sprintf("role %q may not read the reports (%s): as the role that owns the schema, run syncer migrate up --grant-reader %s",
 		e.role, e.message, e.role)
 }
 
-func (e mayNotRead) Unwrap() error { return e.err }
+func (e readError) Unwrap() error { return e.err }

@@ -34,9 +34,6 @@ func (l *loader) loadFile() {
 		l.fault("%s: not a file of settings: %v", path, err)
 		return
 	}
-	if root == nil { // nothing but comments
-		return
-	}
 	known := l.settingFields(l.top, "", func(scope) bool { return true })
 	known["sources"] = func(path string, node *yaml.Node) {
 		l.unread = !l.items(path, node, func(_ string, item *yaml.Node) { l.sources = append(l.sources, item) })
@@ -44,7 +41,7 @@ func (l *loader) loadFile() {
 	l.mapping("", root, known)
 }
 
-// parse returns the mapping that the file is; nil when it says nothing.
+// parse returns the mapping that the file is; an empty one when it says nothing.
 func parse(data []byte) (*yaml.Node, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
@@ -58,7 +55,7 @@ func parse(data []byte) (*yaml.Node, error) {
 	}
 	switch {
 	case doc.Kind == 0 || isNull(doc.Content[0]):
-		return nil, nil
+		return &yaml.Node{Kind: yaml.MappingNode}, nil
 	case doc.Content[0].Kind != yaml.MappingNode:
 		return nil, errors.New("write KEY: VALUE, a line for each setting")
 	}

@@ -41,7 +41,7 @@ type layout struct {
 
 // Table writes rows under a header. Numbers stand to the right.
 func (p *Printer) Table(columns []Column, rows [][]any) {
-	t := &layout{columns: columns, right: make([]bool, len(columns)), ragged: p.width <= 0}
+	t := &layout{columns: slices.Clone(columns), right: make([]bool, len(columns)), ragged: p.width <= 0}
 	header := make([]string, len(columns))
 	for i, c := range columns {
 		header[i] = c.Title
@@ -108,15 +108,14 @@ var usual = []string{"default", "0/1", Unknown}
 
 // leaveOut removes columns that say nothing in their place, and returns what they said for all rows.
 func (t *layout) leaveOut() (said []string) {
-	for i := len(t.columns) - 1; i >= 0; i-- {
-		c := t.columns[i]
+	for i, c := range slices.Backward(slices.Clone(t.columns)) {
 		if c.Kind != Below && (c.Kind != Common || !t.same(i)) {
 			continue
 		}
 		if c.Kind == Common && len(t.cells) > 1 && !slices.Contains(usual, t.cells[1][i]) {
 			said = append(said, strings.ToLower(c.Title)+": "+t.cells[1][i])
 		}
-		t.columns = slices.Delete(slices.Clone(t.columns), i, i+1)
+		t.columns = slices.Delete(t.columns, i, i+1)
 		t.right = slices.Delete(t.right, i, i+1)
 		for j := range t.cells {
 			t.cells[j] = slices.Delete(t.cells[j], i, i+1)

@@ -22,7 +22,7 @@ func TestNamesThatAreNotThere(t *testing.T) {
 		{report.Query{Repo: "SHOP"}, `there is no repo "SHOP"; there is "shop"`},
 		{report.Query{Repo: "nothing-like-it"}, `there is no repo "nothing-like-it"; syncer status lists the repos`},
 		{report.Query{Repo: "other/shop"}, `there is no repo "other/shop"; syncer status lists the repos`},
-		{report.Query{Source: "defualt"}, `there is no source "defualt"; there is "default"`},
+		{report.Query{Source: "defautl"}, `there is no source "defautl"; there is "default"`},
 		{report.Query{Repo: "shop", Image: "frontend"}, `there is no image "frontend"; there is "shop-frontend"`},
 		{report.Query{Image: "zzzzzzzz"}, `there is no image "zzzzzzzz"`},
 	} {

@@ -78,7 +78,9 @@ func TestMoversAndTopSpeakOfTheSameDays(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	today := time.Now().UTC().Truncate(24 * time.Hour)
-	at := func(days int, offset time.Duration) string { return today.AddDate(0, 0, -days).Add(offset).Format(time.RFC3339) }
+	at := func(days int, offset time.Duration) string {
+		return today.AddDate(0, 0, -days).Add(offset).Format(time.RFC3339)
+	}
 	w.lookAt(at(20, 0), images("a", 0))
 	w.lookAt(at(10, 0), images("a", 1000))
 	w.lookAt(at(6, -time.Second), images("a", 1010)) // of the day before

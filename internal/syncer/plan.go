@@ -18,8 +18,8 @@ type listing struct {
 }
 
 // list asks every source for its repos.
-func (r *Runner) list(ctx context.Context) listing {
-	l := listing{make([][]registry.Repo, len(r.lanes)), make([]error, len(r.lanes))}
+func (r *Runner) list(ctx context.Context) *listing {
+	l := &listing{make([][]registry.Repo, len(r.lanes)), make([]error, len(r.lanes))}
 	var asking sync.WaitGroup
 	for i, lane := range r.lanes {
 		asking.Go(func() {
@@ -35,7 +35,7 @@ func (r *Runner) list(ctx context.Context) listing {
 
 // plan returns, lane by lane, the repos that this run is to read. A source that cannot say counts against the run and does not
 // stop the others.
-func (r *Runner) plan(ctx context.Context, t *tally, l listing) ([][]registry.Repo, error) {
+func (r *Runner) plan(ctx context.Context, t *tally, l *listing) ([][]registry.Repo, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -72,7 +72,7 @@ func (r *Runner) share(repos []registry.Repo) []registry.Repo {
 }
 
 // checkNames complains of names that no source knows; they are typing errors. A source that could not be listed may hold any.
-func (r *Runner) checkNames(l listing) error {
+func (r *Runner) checkNames(l *listing) error {
 	if slices.ContainsFunc(l.faults, func(err error) bool { return err != nil }) {
 		return nil
 	}

@@ -25,9 +25,12 @@ const closeShare = 5
 func (r *Runner) Run(ctx context.Context) (Result, error) {
 	started := r.opt.Now()
 	before := r.traffic()
-	listed := r.list(ctx)
-	if err := r.checkNames(listed); err != nil { // a typing error is no run that failed
-		return Result{}, ended(ctx, err)
+	var listed *listing
+	if len(r.opt.Only)+len(r.opt.MassDelete) > 0 {
+		listed = r.list(ctx)
+		if err := r.checkNames(listed); err != nil { // a typing error is no run that failed
+			return Result{}, ended(ctx, err)
+		}
 	}
 	record, err := r.sink.Begin(ctx, NewRun{
 		Kind: r.opt.Kind, Version: r.opt.Version, StartedAt: started,
@@ -99,7 +102,10 @@ func ended(ctx context.Context, err error) error {
 }
 
 // work plans, reads and applies. It returns when every goroutine it started has ended.
-func (r *Runner) work(ctx context.Context, record Record, t *tally, listed listing) error {
+func (r *Runner) work(ctx context.Context, record Record, t *tally, listed *listing) error {
+	if listed == nil {
+		listed = r.list(ctx)
+	}
 	plans, err := r.plan(ctx, t, listed)
 	if err != nil {
 		return err
