@@ -35,10 +35,10 @@ func (l *loader) loadFlags() {
 	}
 }
 
-// loadOnly lets repos named on the command line stand for the list of the only source there is. With several sources, or with
-// discovery, they merely select from what those hold.
+// loadOnly lets repos named on the command line stand for the list of the only source there is, when it has none. Otherwise they
+// merely select from what the sources hold, so that a typing error is one.
 func (l *loader) loadOnly() {
-	if len(l.in.Only) == 0 || len(l.sources) > 0 || l.top["discover"].texts[0] != string(DiscoverNone) {
+	if len(l.in.Only) == 0 || len(l.sources) > 0 || len(l.top["repos"].items()) > 0 || l.top["discover"].texts[0] != string(DiscoverNone) {
 		return
 	}
 	repos := given{list: true, origin: "--repo"}

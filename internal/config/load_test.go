@@ -201,7 +201,7 @@ func TestNamedReposStandForTheOnlySource(t *testing.T) {
 		want []string
 	}{
 		{"alone", Input{Lookup: env("SYNCER_REPOS="), Only: []string{"b", "default/c"}}, []string{"b", "c"}},
-		{"instead of the variable", Input{Lookup: env(), Only: []string{"b"}}, []string{"b"}},
+		{"beside the variable", Input{Lookup: env(), Only: []string{"b"}}, []string{"a"}},
 		{"with discovery", Input{Lookup: env("SYNCER_DISCOVER=all"), Only: []string{"b"}}, []string{"a"}},
 		{"with a file", Input{Lookup: env(), File: file, Only: []string{"b"}}, []string{"a"}},
 	} {

@@ -153,7 +153,7 @@ func setNumber[T any](field *T, text, kind string, parse func(string) (T, error)
 
 // items are those of a list, or of text with commas as variables have it.
 func (v given) items() []string {
-	if v.list {
+	if v.list || v.texts == nil {
 		return v.texts
 	}
 	var list []string
