@@ -151,14 +151,44 @@ func TestFolders(t *testing.T) {
 	}
 	want := []string{
 		"2026-03-30T10:00:00Z default/web z 1",
-		"bad 0: row 1: pull_count is missing", "bad 0: row 2: image is missing", "bad 0: row 3: not an object",
+		"bad 0: row 1: PullCount is missing", "bad 0: row 2: row has no name", "bad 0: row 3: row has no name",
 		"2026-03-30T10:00:00Z default/web a 5 v1 1571000000", "2026-03-30T10:00:00Z default/base b 6",
-		`bad 0: RetCode is "172", so the answer holds no images`,
+		`bad 0: RetCode is 172, so the answer holds no images`,
 		"2026-03-29T00:00:00Z default/web team/api 3", "2026-03-30T00:00:00Z default/web team/api 4",
 		"bad 0: the file's name does not say when it was saved, as in 2026-03-30T10:00:00Z.json",
 	}
 	if diff := cmp.Diff(want, read(t, dir, options(""))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestSavedAnswersAreReadAsLiveOnes reads counts in every form that a live answer may have, up to the one limit that all ways in share.
+func TestSavedAnswersAreReadAsLiveOnes(t *testing.T) {
+	t.Parallel()
+	const largest = "1000000000000000000"
+	for count, want := range map[string]string{
+		`"12.0"`: "12", `" 12 "`: "12", `"1.2e1"`: "12", `1.2e1`: "12", largest: largest, `"` + largest + `"`: largest,
+		`null`: "PullCount is missing", `1000000000000000001`: `PullCount is not a count: "1000000000000000001"`, `1152921504606846976`: `PullCount is not a count: "1152921504606846976"`,
+		`12.5`: `PullCount is not a count: "12.5"`, `-1`: `PullCount is not a count: "-1"`, `{}`: `PullCount is not a count: ""`,
+	} {
+		dir := t.TempDir()
+		body := `{"retcode":"0","TotalCount":1,"IMAGESET":[{"imagename":"a","LatestTag":{},"PullCount":` + count + `}]}`
+		if err := os.WriteFile(filepath.Join(dir, "2026-03-30T10:00:00Z.json"), []byte("\ufeff"+body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		opt := options("")
+		opt.Repo = "web"
+		line := "2026-03-30T10:00:00Z default/web a " + want
+		if strings.HasPrefix(want, "PullCount") {
+			line = "bad 0: row 1: " + want
+		}
+		if diff := cmp.Diff([]string{line}, read(t, dir, opt)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", count, diff)
+		}
+	}
+	got := read(t, archive.Stdin, options(`{"observed_at":"2026-03-30T10:00:00Z","repo":"web","image":"a","pull_count":`+largest+`}`))
+	if diff := cmp.Diff([]string{"2026-03-30T10:00:00Z default/web a " + largest}, got); diff != "" {
+		t.Errorf("what live answers may hold comes back from an export (-want +got):\n%s", diff)
 	}
 }
 

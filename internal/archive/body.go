@@ -1,106 +1,81 @@
 package archive
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"path"
 	"regexp"
-	"strings"
+	"strconv"
 	"time"
-)
 
-// maxBody bounds a saved answer, as fetch bounds a live one.
-const maxBody = 64 << 20
+	"syncer/internal/registry"
+	"syncer/internal/wire"
+)
 
 // timeInName finds the moment that a saved answer is named by. What stands before and after it is free, e.g. the page.
 var timeInName = regexp.MustCompile(`(\d{4})-?(\d{2})-?(\d{2})[T_ -](\d{2})[:h_.-]?(\d{2})(?:[:m_.-]?(\d{2}))?|(?:^|\D)(\d{10}|\d{13})(?:\D|$)`)
 
-// answer is what is read of a saved GetRepoImage answer. Names of keys are matched without regard to case.
-type answer struct {
-	RetCode  json.RawMessage
-	ImageSet json.RawMessage
-}
-
-type answerRow struct {
-	ImageName, RepoName, PullCount, CreateTime, UpdateTime, LatestTag json.RawMessage
-}
-
-// body reads a saved answer of GetRepoImage. Its repo is the rows' RepoName, else the given one, else the folder's name.
+// body reads a saved answer of GetRepoImage by the rules for live ones. Its repo is the rows' RepoName, else the given one, else the
+// folder's name.
 func (r *reader) body(in *input) error {
-	raw, err := io.ReadAll(io.LimitReader(in, maxBody+1))
+	raw, err := io.ReadAll(io.LimitReader(in, wire.MaxBody+1))
 	if err != nil {
 		return err
 	}
-	rows, at, reason := r.openBody(raw)
+	page, at, reason := r.openBody(raw)
 	if reason != "" {
 		r.bad(0, reason)
 		return nil
 	}
-	for i, raw := range rows {
-		f, reason := r.bodyRow(raw, at)
-		if reason == "" {
-			o, why := r.record(&f)
-			if why == "" {
-				if !r.give(o) {
-					return nil
-				}
-				continue
-			}
-			reason = why
+	rejected := page.Rejected
+	for i := range page.Rows {
+		row := &page.Rows[i]
+		reason := "of no use, like many before it"
+		if n := min(int(row.Rejections), len(rejected)); n > 0 {
+			reason, rejected = rejected[0].Reason, rejected[n:]
 		}
-		if !r.bad(0, fmt.Sprintf("row %d: %s", i+1, reason)) {
+		var o registry.Observation
+		if row.Image.Counted {
+			o, reason = r.bodyRow(row, at)
+		}
+		more := false
+		if reason == "" {
+			more = r.give(o)
+		} else {
+			more = r.bad(0, fmt.Sprintf("row %d: %s", i+1, reason))
+		}
+		if !more {
 			return nil
 		}
 	}
 	return nil
 }
 
-func (r *reader) openBody(raw []byte) (rows []json.RawMessage, at, reason string) {
-	if len(raw) > maxBody {
-		return nil, "", fmt.Sprintf("the answer is larger than %d bytes", maxBody)
+func (r *reader) openBody(raw []byte) (page registry.Page, at, reason string) {
+	if len(raw) > wire.MaxBody {
+		return page, "", fmt.Sprintf("the answer is larger than %d bytes", wire.MaxBody)
 	}
-	var a answer
-	if err := json.Unmarshal(raw, &a); err != nil {
-		return nil, "", "not an answer of GetRepoImage: " + err.Error()
+	a, err := wire.Decoder{Zone: r.opt.Zone}.Decode(raw, "GetRepoImage")
+	if err != nil {
+		return page, "", "not an answer of GetRepoImage: " + err.Error()
 	}
-	code, ok := scalar(a.RetCode)
-	if !ok || string(code) != "0" {
-		return nil, "", fmt.Sprintf("RetCode is %q, so the answer holds no images", shorten(string(code)))
+	if a.RetCode != 0 {
+		return page, "", fmt.Sprintf("RetCode is %d, so the answer holds no images", a.RetCode)
 	}
-	if at, ok = nameTime(path.Base(r.name)); !ok {
-		return nil, "", "the file's name does not say when it was saved, as in 2026-03-30T10:00:00Z.json"
+	at, ok := nameTime(path.Base(r.name))
+	if !ok {
+		return page, "", "the file's name does not say when it was saved, as in 2026-03-30T10:00:00Z.json"
 	}
-	switch strings.TrimSpace(string(a.ImageSet)) {
-	case "", "null", "{}":
-		return nil, at, ""
-	}
-	if err := json.Unmarshal(a.ImageSet, &rows); err != nil {
-		return nil, "", "ImageSet is not a list"
-	}
-	return rows, at, ""
+	return a.Page, at, ""
 }
 
-func (r *reader) bodyRow(raw json.RawMessage, at string) (f [fields][]byte, reason string) {
-	var row answerRow
-	if err := json.Unmarshal(raw, &row); err != nil {
-		return f, "not an object"
-	}
-	f[fieldObserved] = []byte(at)
-	for field, value := range map[int]json.RawMessage{
-		fieldImage: row.ImageName, fieldRepo: row.RepoName, fieldCount: row.PullCount,
-		fieldCreated: row.CreateTime, fieldUpdated: row.UpdateTime, fieldTag: row.LatestTag,
-	} {
-		text, ok := scalar(value)
-		if !ok {
-			return f, "a field is neither text nor number"
-		}
-		f[field] = text
-	}
-	if len(f[fieldRepo]) == 0 {
-		f[fieldRepo] = []byte(either(r.opt.Repo, r.repo))
-	}
-	return f, ""
+// bodyRow makes an observation of a row whose count could be read.
+func (r *reader) bodyRow(row *registry.Row, at string) (registry.Observation, string) {
+	var f [fields][]byte
+	f[fieldObserved], f[fieldRepo] = []byte(at), []byte(either(row.Repo, either(r.opt.Repo, r.repo)))
+	f[fieldImage], f[fieldCount] = []byte(row.Image.Name), strconv.AppendInt(nil, row.Image.PullCount, 10)
+	f[fieldTag], f[fieldCreated], f[fieldUpdated] = []byte(row.Image.LatestTag), []byte(row.Image.Created.Raw), []byte(row.Image.Updated.Raw)
+	return r.record(&f)
 }
 
 // nameTime is the moment in a file's name, in a form that moment reads. Times in names are UTC.

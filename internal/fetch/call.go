@@ -11,54 +11,51 @@ import (
 	"time"
 
 	"syncer/internal/registry"
+	"syncer/internal/wire"
 )
 
-const (
-	// maxBody bounds an answer after decompression, in bytes. A page of 100 rows has about 30 kB.
-	maxBody = 16 << 20
-	// maxRetryAfter is the longest pause that is waited for; who asks for more is not available.
-	maxRetryAfter = 5 * time.Minute
-)
+// maxRetryAfter is the longest pause that is waited for; who asks for more is not available.
+const maxRetryAfter = 5 * time.Minute
 
 // call makes one request until it succeeds, fails for good, or has used up its attempts. It returns a *failure, or the
 // context's error.
-func (s *Source) call(ctx context.Context, r request) (page, error) {
+func (s *Source) call(ctx context.Context, r request) (wire.Answer, error) {
 	before, err := s.health.admit(r)
 	if err != nil {
-		return page{}, err
+		return wire.Answer{}, err
 	}
 	for attempt := 1; ; attempt++ {
-		p, epoch, cred, f := s.attempt(ctx, r)
+		a, epoch, cred, f := s.attempt(ctx, r)
 		if ctx.Err() != nil {
-			return page{}, fmt.Errorf("%s of %q: %w", r.action, r.repo, context.Cause(ctx))
+			return wire.Answer{}, fmt.Errorf("%s of %q: %w", r.action, r.repo, context.Cause(ctx))
 		}
 		if f == nil {
 			s.health.answered()
 			s.pace.succeeded()
 			s.keys.worked(cred)
-			return p, nil
+			return a, nil
 		}
 		f.attempts = attempt
 		switch f.class {
 		case classRetry, classThrottle, classUnknown:
 			if err := s.again(ctx, f, epoch, before); err != nil {
-				return page{}, err
+				return wire.Answer{}, err
 			}
 		case classToken:
 			if err := s.keys.renew(ctx, cred); err != nil {
 				f.detail += "; read again: " + redact(err.Error(), []string{cred.PublicKey, cred.PrivateKey, cred.SecurityToken})
 				s.health.refused(f, r)
-				return page{}, f
+				return wire.Answer{}, f
 			}
 		case classRefused, classProject, classNoAPI:
 			s.health.refused(f, r)
-			return page{}, f
+			return wire.Answer{}, f
 		default:
 			s.health.answered()
-			return page{}, f
+			return wire.Answer{}, f
 		}
 		if _, err := s.health.admit(r); err != nil { // another request found the source down meanwhile
-			return page{}, err
+			return wire.Answer{}, err
 		}
 	}
 }
@@ -98,14 +95,14 @@ func (s *Source) again(ctx context.Context, f *failure, epoch int, before int64)
 }
 
 // attempt makes one HTTP request within the source's limits and classifies what came of it.
-func (s *Source) attempt(ctx context.Context, r request) (page, int, generation, *failure) {
+func (s *Source) attempt(ctx context.Context, r request) (wire.Answer, int, generation, *failure) {
 	cred := s.keys.current()
 	epoch, err := s.pace.enter(ctx)
 	if err != nil {
-		return page{}, epoch, cred, &failure{}
+		return wire.Answer{}, epoch, cred, &failure{}
 	}
 	begun := s.opts.Now()
-	p, f := s.exchange(ctx, r, cred.Credentials, s.pace.leave)
+	a, f := s.exchange(ctx, r, cred.Credentials, s.pace.leave)
 	outcome := classOK
 	if f != nil {
 		outcome = f.class
@@ -115,24 +112,24 @@ func (s *Source) attempt(ctx context.Context, r request) (page, int, generation,
 	if ctx.Err() == nil {
 		s.opts.Observe(r.action, outcome.outcome(), s.opts.Now().Sub(begun))
 	}
-	return p, epoch, cred, f
+	return a, epoch, cred, f
 }
 
 // exchange sends one request and reads the answer to it. It calls leave as soon as nothing is on the wire any more: while an
 // answer is decoded, another request takes its place.
-func (s *Source) exchange(ctx context.Context, r request, cred Credentials, leave func()) (page, *failure) {
+func (s *Source) exchange(ctx context.Context, r request, cred Credentials, leave func()) (wire.Answer, *failure) {
 	leave = sync.OnceFunc(leave)
 	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, s.opts.RequestTimeout) // the body's time counts too: a trickle ends
 	defer cancel()
 	req, secrets, err := s.build(ctx, r, cred)
 	if err != nil {
-		return page{}, &failure{class: classNoAPI, detail: redact(err.Error(), secrets)}
+		return wire.Answer{}, &failure{class: classNoAPI, detail: redact(err.Error(), secrets)}
 	}
 	s.requests.Add(1)
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return page{}, &failure{class: classRetry, detail: redact(networkDetail(err, s.opts.RequestTimeout), secrets)}
+		return wire.Answer{}, &failure{class: classRetry, detail: redact(networkDetail(err, s.opts.RequestTimeout), secrets)}
 	}
 	defer resp.Body.Close()
 	s.noteClock(resp.Header)
@@ -145,38 +142,40 @@ func (s *Source) exchange(ctx context.Context, r request, cred Credentials, leav
 	leave()
 	if err != nil {
 		f.class, f.detail = classRetry, redact(networkDetail(err, s.opts.RequestTimeout), secrets)
-		if errors.Is(err, errTooLarge) {
+		if errors.Is(err, wire.ErrTooLarge) {
 			f.class = classRepo // the same question would get the same answer
 		}
-		return page{}, f
+		return wire.Answer{}, f
 	}
-	a, err := s.decoder.decode(body, r.action, r.repo)
+	a, err := s.decoder.Decode(body, r.action)
 	if err == nil && f.requestID == "" {
-		f.requestID = redact(a.requestID, secrets)
+		f.requestID = redact(a.RequestID, secrets)
 	}
 	switch {
-	case err == nil && a.retCode != 0:
-		f.class, f.retCode, f.detail = classOf(a.retCode), a.retCode, redact(a.message, secrets)
+	case err == nil && a.RetCode != 0:
+		f.class, f.retCode, f.detail = classOf(a.RetCode), a.RetCode, redact(a.Message, secrets)
 	case err == nil && resp.StatusCode == http.StatusOK:
-		return a.page, nil
+		return a, nil
 	default:
 		f.class = classOfStatus(resp.StatusCode)
-		if f.detail = http.StatusText(resp.StatusCode); resp.StatusCode == http.StatusOK {
+		f.detail = http.StatusText(resp.StatusCode)
+		if resp.StatusCode == http.StatusOK {
 			f.detail = redact(err.Error(), secrets)
+		}
+		if errors.Is(err, wire.ErrTooLarge) {
+			f.class = classRepo
 		}
 	}
 	if f.status == http.StatusTooManyRequests {
 		f.class = classThrottle
 	}
-	return page{}, f
+	return wire.Answer{}, f
 }
 
-var errTooLarge = fmt.Errorf("answer is larger than %d bytes", maxBody)
-
 func readBody(r io.Reader) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r, maxBody+1))
-	if err == nil && len(body) > maxBody {
-		return nil, errTooLarge
+	body, err := io.ReadAll(io.LimitReader(r, wire.MaxBody+1))
+	if err == nil && len(body) > wire.MaxBody {
+		return nil, fmt.Errorf("%w: more than %d bytes", wire.ErrTooLarge, wire.MaxBody)
 	}
 	return body, err
 }

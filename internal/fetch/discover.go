@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"syncer/internal/registry"
+	"syncer/internal/walk"
 )
 
 // Kinds of repos that GetRepo lists. Its default is public, so a call that names none does not list an account's own.
@@ -86,10 +87,10 @@ func (s *Source) discover(ctx context.Context, p Project) ([]string, error) {
 		if err != nil {
 			return names, err
 		}
-		if v.evidence != registry.Complete {
+		if v.Evidence != registry.Complete {
 			s.opts.Logger.WarnContext(ctx, "list of repos kept moving, some may be missing", "source", s.opts.Name, "project", p.ID, "type", kind)
 		}
-		for _, image := range v.images {
+		for _, image := range v.Images {
 			if matches(p, image.Name) {
 				names = append(names, image.Name)
 			}
@@ -105,8 +106,8 @@ func matches(p Project, name string) bool {
 }
 
 // list reads all pages of GetRepo. The list of repos moves like a list of images, so it is walked like one.
-func (s *Source) list(ctx context.Context, project, kind string) (survey, error) {
-	return read(ctx, &lister{source: s, request: request{action: actionRepos, project: project, kind: kind}}, s.habits)
+func (s *Source) list(ctx context.Context, project, kind string) (walk.Result, error) {
+	return walk.Read(ctx, &lister{source: s, request: request{action: actionRepos, project: project, kind: kind}}, s.habits)
 }
 
 // listing is a project's complete list of repos, private and public, and when its reading began.
@@ -138,11 +139,11 @@ func (s *Source) confirmGone(ctx context.Context, repo registry.Repo, refusal er
 		names := map[string]bool{}
 		for _, kind := range []string{kindPrivate, kindPublic} {
 			v, err := s.list(ctx, repo.ProjectID, kind)
-			if err != nil || v.evidence != registry.Complete {
+			if err != nil || v.Evidence != registry.Complete {
 				s.opts.Logger.DebugContext(ctx, "repo could not be looked up", "source", s.opts.Name, "repo", repo.Key.Name, "error", err)
 				return refusal
 			}
-			for _, image := range v.images {
+			for _, image := range v.Images {
 				names[image.Name] = true
 			}
 		}

@@ -8,9 +8,9 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"syncer/internal/registry"
+	"syncer/internal/wire"
 )
 
 // class is what a failure asks for.
@@ -171,18 +171,7 @@ func redact(text string, secrets []string) string {
 		text = strings.ReplaceAll(text, url.QueryEscape(secret), "***")
 		text = strings.ReplaceAll(text, url.PathEscape(secret), "***")
 	}
-	return shorten(strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " "), maxDetail)
-}
-
-// shorten cuts a text to at most n bytes, at a rune's border.
-func shorten(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n] + "..."
+	return wire.Shorten(strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " "), maxDetail)
 }
 
 // networkDetail is what went wrong on the wire, without the URL that url.Error would print: on GET it holds the signature.

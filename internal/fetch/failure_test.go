@@ -16,6 +16,7 @@ import (
 
 	"syncer/internal/fakeapi"
 	"syncer/internal/registry"
+	"syncer/internal/wire"
 )
 
 func TestClassOf(t *testing.T) {
@@ -75,7 +76,7 @@ func TestFailures(t *testing.T) {
 		"JSON text":        {fakeapi.Body(`"{}"`), registry.ErrUnavailable, 6, "RetCode", true},
 		"connection reset": {fakeapi.Reset(), registry.ErrUnavailable, 6, "reset", true},
 		"connection cut":   {fakeapi.Cut(), registry.ErrUnavailable, 6, "EOF", true},
-		"too large":        {fakeapi.Huge(maxBody + 1), nil, 1, "larger than", true},
+		"too large":        {fakeapi.Huge(wire.MaxBody + 1), nil, 1, "larger than", true},
 		"gzip bomb":        {fakeapi.GzipBomb(1 << 30), nil, 1, "larger than", true},
 		"redirect":         {fakeapi.Redirect(302, "http://127.0.0.1:1/"), registry.ErrUnavailable, 1, "HTTP 302", false},
 		"not found":        {fakeapi.HTTPStatus(404), registry.ErrUnavailable, 1, "HTTP 404", false},

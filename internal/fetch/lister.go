@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"syncer/internal/registry"
+	"syncer/internal/wire"
 )
 
 // The actions of the API that are used.
@@ -29,21 +32,21 @@ type lister struct {
 // arrival is a page and when it was there.
 type arrival struct {
 	offset int
-	page   page
+	answer wire.Answer
 	at     time.Time
 }
 
-func (l *lister) limit() int { return l.request.limit }
+func (l *lister) Limit() int { return l.request.limit }
 
-// now implements pager: our clock, corrected by what the server's answers say of theirs.
-func (l *lister) now() time.Time {
+// Now implements walk.Pager: our clock, corrected by what the server's answers say of theirs.
+func (l *lister) Now() time.Time {
 	skew, _ := l.source.ClockSkew()
 	return l.source.opts.Now().Add(skew)
 }
 
-// pages implements pager. Pages are decoded where they arrive and entered by the caller alone: workers that took turns at the
+// Pages implements walk.Pager. Pages are decoded where they arrive and entered by the caller alone: workers that took turns at the
 // book would stand in line behind each other instead of having requests on the wire.
-func (l *lister) pages(ctx context.Context, offsets []int, take func(int, page)) error {
+func (l *lister) Pages(ctx context.Context, offsets []int, take func(int, registry.Page)) error {
 	if len(offsets) == 1 && offsets[0] == 0 {
 		return l.first(ctx, take)
 	}
@@ -92,18 +95,20 @@ func (l *lister) pages(ctx context.Context, offsets []int, take func(int, page))
 }
 
 // enter hands a page to the walk.
-func (l *lister) enter(a arrival, take func(int, page)) {
+func (l *lister) enter(a arrival, take func(int, registry.Page)) {
 	if a.at.After(l.last) {
 		l.last = a.at
 	}
-	if a.page.foreign != "" {
-		l.foreign = a.page.foreign
+	for i := range a.answer.Page.Rows {
+		if named := a.answer.Page.Rows[i].Repo; named != "" && named != l.request.repo {
+			l.foreign = named // the request is trusted, not the row
+		}
 	}
-	take(a.offset, a.page)
+	take(a.offset, a.answer.Page)
 }
 
 // first reads the first page, with fewer rows where the server refuses to give as many as it is asked for.
-func (l *lister) first(ctx context.Context, take func(int, page)) error {
+func (l *lister) first(ctx context.Context, take func(int, registry.Page)) error {
 	size, proven := l.source.size.current()
 	l.request.limit = size
 	a, err := l.page(ctx, l.request, 0)
@@ -142,8 +147,8 @@ func (l *lister) page(ctx context.Context, r request, offset int) (a arrival, er
 			err = fmt.Errorf("%s of %q at offset %d: panic: %v", r.action, r.repo, offset, cause)
 		}
 	}()
-	p, err := l.source.call(ctx, r)
-	return arrival{offset: offset, page: p, at: l.source.opts.Now()}, err
+	answer, err := l.source.call(ctx, r)
+	return arrival{offset: offset, answer: answer, at: l.source.opts.Now()}, err
 }
 
 // fallbackSizes are tried when the page size is refused; 20 is the documented default.

@@ -1,6 +1,5 @@
 // Package fetch reads a container registry of the UCloud family through its HTTP API: it signs, sends, classifies, retries
-// and limits requests, decodes answers that keep to no schema, finds out which repos there are, and walks a repo's list of
-// images, which moves under the reader, with evidence of how complete the reading is.
+// and limits requests, and finds out which repos there are. Package wire decodes the answers, package walk reads lists page by page.
 package fetch
 
 import (
@@ -12,17 +11,19 @@ import (
 	"time"
 
 	"syncer/internal/registry"
+	"syncer/internal/walk"
+	"syncer/internal/wire"
 )
 
 // Source reads one registry account. All of its limits are shared by all repos that are read at the same time.
 type Source struct {
 	opts    Options
 	client  *http.Client
-	decoder decoder
+	decoder wire.Decoder
 	pace    *pace
 	health  *health
 	keys    *keys
-	habits  *habits
+	habits  *walk.Habits
 	size    *pageSize
 
 	requests, retries atomic.Int64
@@ -42,11 +43,11 @@ func New(opts Options) (*Source, error) {
 	}
 	s := &Source{
 		opts:    opts,
-		decoder: decoder{zone: opts.Zone},
+		decoder: wire.Decoder{Zone: opts.Zone},
 		pace:    newPace(opts.Concurrency, opts.RateLimit/float64(opts.Shards)),
 		health:  newHealth(opts.RetryBudget),
 		keys:    newKeys(opts.Credentials, opts.Refresh),
-		habits:  &habits{},
+		habits:  &walk.Habits{},
 		size:    newPageSize(opts.PageSize),
 		client: &http.Client{
 			Transport: opts.Transport,
@@ -72,7 +73,7 @@ func (s *Source) Traffic() registry.Traffic {
 func (s *Source) Read(ctx context.Context, repo registry.Repo) (registry.Snapshot, error) {
 	started := s.opts.Now()
 	l := &lister{source: s, request: request{action: actionImages, project: repo.ProjectID, repo: repo.Key.Name}}
-	v, err := read(ctx, l, s.habits)
+	v, err := walk.Read(ctx, l, s.habits)
 	if refusedCall(err) {
 		err = s.confirmGone(ctx, repo, err)
 	}
@@ -83,14 +84,14 @@ func (s *Source) Read(ctx context.Context, repo registry.Repo) (registry.Snapsho
 		Repo:       repo,
 		StartedAt:  started,
 		FinishedAt: l.last,
-		Images:     v.images,
-		Evidence:   v.evidence,
-		Walks:      v.walks,
-		Pages:      v.pages,
-		Seams:      v.broken,
-		Duplicates: v.duplicates,
-		TotalCount: v.total,
-		Rejected:   v.rejected,
+		Images:     v.Images,
+		Evidence:   v.Evidence,
+		Walks:      v.Walks,
+		Pages:      v.Pages,
+		Seams:      v.Broken,
+		Duplicates: v.Duplicates,
+		TotalCount: v.Total,
+		Rejected:   v.Rejected,
 	}
 	s.report(ctx, snap, l.foreign)
 	return snap, nil
@@ -100,7 +101,7 @@ func (s *Source) Read(ctx context.Context, repo registry.Repo) (registry.Snapsho
 func (s *Source) report(ctx context.Context, snap registry.Snapshot, foreign string) {
 	log := s.opts.Logger.With("source", s.opts.Name, "repo", snap.Repo.Key.Name)
 	if foreign != "" {
-		log.WarnContext(ctx, "rows name another repo than was asked for", "other", shorten(foreign, 80))
+		log.WarnContext(ctx, "rows name another repo than was asked for", "other", wire.Shorten(foreign, 80))
 	}
 	if n := len(snap.Rejected); n > 0 {
 		first := snap.Rejected[0]

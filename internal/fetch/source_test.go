@@ -1,9 +1,7 @@
 package fetch
 
 import (
-	"context"
 	"fmt"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +11,7 @@ import (
 
 	"syncer/internal/fakeapi"
 	"syncer/internal/registry"
+	"syncer/internal/wire"
 )
 
 // truth is what the world holds, in the form names gives.
@@ -161,7 +160,7 @@ func TestOddRows(t *testing.T) {
 	}
 	var got []string
 	for _, r := range snap.Rejected {
-		got = append(got, shorten(r.Image, 5)+": "+r.Reason)
+		got = append(got, wire.Shorten(r.Image, 5)+": "+r.Reason)
 	}
 	want := []string{": row has no name", "a?b: name holds a NUL byte", "half: PullCount is missing", "xxxxx...: name is longer than 1024 bytes"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -248,49 +247,4 @@ func TestObserve(t *testing.T) {
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
 	}
-}
-
-// TestMemory reads a million images and weighs them. An image of this list has 76 bytes of text of its own.
-func TestMemory(t *testing.T) { //nolint:paralleltest // weighs the heap, which others would add to
-	if testing.Short() {
-		t.Skip("weighs 200 MB")
-	}
-	const n = 1_000_000
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	v, err := read(t.Context(), endless{n: n}, &habits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	if len(v.images) != n || v.evidence != registry.Complete {
-		t.Fatalf("%d images, evidence %v", len(v.images), v.evidence)
-	}
-	if live := (after.HeapAlloc - before.HeapAlloc) >> 20; live > 220 {
-		t.Errorf("a snapshot of a million images weighs %d MB", live)
-	} else {
-		t.Logf("%d MB", live)
-	}
-	runtime.KeepAlive(v)
-}
-
-// endless makes its rows while they are read.
-type endless struct{ n int }
-
-func (e endless) limit() int     { return 1000 }
-func (e endless) now() time.Time { return simEpoch }
-func (e endless) pages(_ context.Context, offsets []int, take func(int, page)) error {
-	for _, offset := range offsets {
-		p := page{total: int64(e.n)}
-		for i := offset; i < min(e.n, offset+1000); i++ {
-			name := fmt.Sprintf("some-team/some-service-%08d", i)
-			at := registry.Timestamp{Raw: fmt.Sprintf("2019-10-11 08:%07d", i), At: simEpoch.Add(-time.Hour)}
-			p.rows = append(p.rows, row{key: name, image: registry.Image{Name: name, Counted: true, LatestTag: fmt.Sprintf("v%d", i%500), Created: at, Updated: at}})
-			p.rows[len(p.rows)-1].image.Updated.Raw += "+"
-		}
-		take(offset, p)
-	}
-	return nil
 }

@@ -39,7 +39,13 @@ type Snapshot struct {
 	Seams      int   // seams between pages that did not match
 	Duplicates int   // names that were met again outside a seam
 	TotalCount int64 // what the registry said last; -1 when it said nothing usable
-	Rejected   []Rejection
+	// Rejected are rows that could not be used, or only in part, at most MaxRejections of them and each kind once.
+	Rejected      []Rejection
+	RejectedTotal int // as many rejections there were
+	// Nameless is how many rows had no readable name. Each may have been any image, so a snapshot with one proves no absence.
+	Nameless int
+	// Unread says why the rest of the list could not be read; empty when nothing kept it back. Evidence is Partial then.
+	Unread string
 }
 
 // Rejection is a row that could not be used, or could be used only in part.

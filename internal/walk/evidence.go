@@ -1,4 +1,4 @@
-package fetch
+package walk
 
 import (
 	"slices"
@@ -83,7 +83,7 @@ type stamps struct {
 // stamps counts the rows that this walk saw and that bear a time between its beginning and now. What claims to come from the
 // future is not counted: it is a matter of time zones.
 func (w *walk) stamps() stamps {
-	from, to := w.began.Truncate(time.Second), w.pager.now() // seconds are as fine as most of the registry's times
+	from, to := w.began.Truncate(time.Second), w.pager.Now() // seconds are as fine as most of the registry's times
 	within := func(t time.Time) bool { return !t.Before(from) && !t.After(to) }
 	var s stamps
 	for n := range w.book.images {

@@ -1,4 +1,4 @@
-package fetch
+package wire
 
 import (
 	"fmt"
@@ -12,13 +12,13 @@ import (
 	"syncer/internal/registry"
 )
 
-var testDecoder = decoder{zone: defaultZone}
+var testDecoder = Decoder{Zone: time.FixedZone("", 8*60*60)}
 
 // decodeRow decodes an answer with one row.
-func decodeRow(t *testing.T, row string) (page, error) {
+func decodeRow(t *testing.T, row string) (registry.Page, error) {
 	t.Helper()
-	a, err := testDecoder.decode([]byte(`{"RetCode":0,"TotalCount":1,"ImageSet":[`+row+`]}`), actionImages, "web")
-	return a.page, err
+	a, err := testDecoder.Decode([]byte(`{"RetCode":0,"TotalCount":1,"ImageSet":[`+row+`]}`), "GetRepoImage")
+	return a.Page, err
 }
 
 func TestDecodeExamples(t *testing.T) {
@@ -28,18 +28,18 @@ func TestDecodeExamples(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := testDecoder.decode(body, actionImages, "web")
+		a, err := testDecoder.Decode(body, "GetRepoImage")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a.page.total != 5 || len(a.page.rows) != 9 || len(a.page.rejected) != 0 {
-			t.Errorf("%s: total %d, %d rows, rejected %v", file, a.page.total, len(a.page.rows), a.page.rejected)
+		if a.Page.Total != 5 || len(a.Page.Rows) != 9 || len(a.Page.Rejected) != 0 {
+			t.Errorf("%s: total %d, %d rows, rejected %v", file, a.Page.Total, len(a.Page.Rows), a.Page.Rejected)
 		}
 		want := registry.Image{
 			Name: "HUTQywVu", PullCount: 1, Counted: true, LatestTag: "zqXMWiRd",
 			Created: registry.Timestamp{Raw: "9", At: time.Unix(9, 0).UTC()}, Updated: registry.Timestamp{Raw: "9", At: time.Unix(9, 0).UTC()},
 		}
-		if diff := cmp.Diff(want, a.page.rows[5].image); diff != "" {
+		if diff := cmp.Diff(want, a.Page.Rows[5].Image); diff != "" {
 			t.Errorf("%s: row 5 (-want +got):\n%s", file, diff)
 		}
 	}
@@ -92,7 +92,7 @@ func TestDecodeEnvelope(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, err := testDecoder.decode([]byte(test.body), actionImages, "web")
+			a, err := testDecoder.Decode([]byte(test.body), "GetRepoImage")
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
 					t.Fatalf("error %v, want one about %s", err, test.err)
@@ -102,8 +102,8 @@ func TestDecodeEnvelope(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if a.retCode != test.retCode || a.message != test.message || len(a.page.rows) != test.rows || a.page.total != test.total {
-				t.Errorf("code %d, message %q, %d rows, total %d", a.retCode, a.message, len(a.page.rows), a.page.total)
+			if a.RetCode != test.retCode || a.Message != test.message || len(a.Page.Rows) != test.rows || a.Page.Total != test.total {
+				t.Errorf("code %d, message %q, %d rows, total %d", a.RetCode, a.Message, len(a.Page.Rows), a.Page.Total)
 			}
 		})
 	}
@@ -113,7 +113,7 @@ func TestDecodeCounts(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]int64{
 		`12`: 12, `"12"`: 12, `" 12 "`: 12, `12.0`: 12, `"12.00"`: 12, `1.2e1`: 12, `0`: 0, `3000000000`: 3000000000,
-		`9007199254740993`: 9007199254740993, `"9007199254740993.0"`: 9007199254740993, `1152921504606846976`: 1 << 60,
+		`9007199254740993`: 9007199254740993, `"9007199254740993.0"`: 9007199254740993, `1000000000000000000`: registry.MaxPullCount, `1000000000000000001`: -1,
 		// no observation, which must not be 0
 		`null`: -1, `-1`: -1, `"many"`: -1, `""`: -1, `12.5`: -1, `9223372036854775807`: -1, `9223372036854775808`: -1,
 		`1e400`: -1, `1e999999999`: -1, `true`: -1, `{}`: -1, `[1]`: -1, `"NaN"`: -1, `"0x10"`: -1,
@@ -123,15 +123,15 @@ func TestDecodeCounts(t *testing.T) {
 			t.Errorf("%s: %v", value, err)
 			continue
 		}
-		image := p.rows[0].image
-		if want >= 0 && (!image.Counted || image.PullCount != want || len(p.rejected) != 0) {
-			t.Errorf("count %s read as %d, counted %v, rejected %v", value, image.PullCount, image.Counted, p.rejected)
+		image := p.Rows[0].Image
+		if want >= 0 && (!image.Counted || image.PullCount != want || len(p.Rejected) != 0) {
+			t.Errorf("count %s read as %d, counted %v, rejected %v", value, image.PullCount, image.Counted, p.Rejected)
 		}
-		if want < 0 && (image.Counted || image.PullCount != 0 || image.Name != "a" || len(p.rejected) != 1 || p.rejected[0].Image != "a") {
-			t.Errorf("count %s read as %d, counted %v, rejected %v", value, image.PullCount, image.Counted, p.rejected)
+		if want < 0 && (image.Counted || image.PullCount != 0 || image.Name != "a" || len(p.Rejected) != 1 || p.Rejected[0].Image != "a") {
+			t.Errorf("count %s read as %d, counted %v, rejected %v", value, image.PullCount, image.Counted, p.Rejected)
 		}
 	}
-	if p, _ := decodeRow(t, `{"ImageName":"a"}`); p.rows[0].image.Counted || len(p.rejected) != 1 {
+	if p, _ := decodeRow(t, `{"ImageName":"a"}`); p.Rows[0].Image.Counted || len(p.Rejected) != 1 {
 		t.Errorf("row without a count: %+v", p)
 	}
 }
@@ -183,12 +183,12 @@ func TestDecodeTimes(t *testing.T) {
 		if want.At.Equal(none) {
 			want.At = none
 		}
-		image := p.rows[0].image
+		image := p.Rows[0].Image
 		if diff := cmp.Diff([]registry.Timestamp{want, want}, []registry.Timestamp{image.Created, image.Updated}); diff != "" {
 			t.Errorf("time %s (-want +got):\n%s", value, diff)
 		}
-		if faults := len(p.rejected); (faults == 2) != (image.Created.At.IsZero() && strings.ContainsAny(value, "-yst{a")) && value != `"0001-01-01T00:00:00Z"` {
-			t.Errorf("time %s: rejected %v", value, p.rejected)
+		if faults := len(p.Rejected); (faults == 2) != (image.Created.At.IsZero() && strings.ContainsAny(value, "-yst{a")) && value != `"0001-01-01T00:00:00Z"` {
+			t.Errorf("time %s: rejected %v", value, p.Rejected)
 		}
 	}
 }
@@ -238,14 +238,14 @@ func TestDecodeTexts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := p.rows[0]
-			if r.image.Name != test.image || r.image.LatestTag != test.tag || (r.key != "") != (test.keyed || test.image != "") {
+			r := p.Rows[0]
+			if r.Image.Name != test.image || r.Image.LatestTag != test.tag || (r.Key != "") != (test.keyed || test.image != "") {
 				t.Errorf("row %+v", r)
 			}
-			if test.rejected == "" && len(p.rejected) > 0 || test.rejected != "" && (len(p.rejected) != 1 || !strings.Contains(p.rejected[0].Reason, test.rejected)) {
-				t.Errorf("rejected %v", p.rejected)
+			if test.rejected == "" && len(p.Rejected) > 0 || test.rejected != "" && (len(p.Rejected) != 1 || !strings.Contains(p.Rejected[0].Reason, test.rejected)) {
+				t.Errorf("rejected %v", p.Rejected)
 			}
-			for _, rejection := range p.rejected {
+			for _, rejection := range p.Rejected {
 				if len(rejection.Image) > 90 {
 					t.Errorf("rejection names %d bytes", len(rejection.Image))
 				}
@@ -254,7 +254,7 @@ func TestDecodeTexts(t *testing.T) {
 	}
 	one, _ := decodeRow(t, `{"ImageName":"`+long+`1"}`)
 	two, _ := decodeRow(t, `{"ImageName":"`+long+`2"}`)
-	if one.rows[0].key == two.rows[0].key {
+	if one.Rows[0].Key == two.Rows[0].Key {
 		t.Error("two names that are too long are taken for one")
 	}
 }
@@ -262,14 +262,14 @@ func TestDecodeTexts(t *testing.T) {
 func TestDecodeRepos(t *testing.T) {
 	t.Parallel()
 	for _, rows := range []string{`"a","b"`, `{"RepoName":"a","IsShared":"ture"},{"reponame":"b","IsShared":1}`, `null,"a",7.5e,{"RepoName":"b"}`} {
-		a, err := testDecoder.decode([]byte(`{"RetCode":0,"RepoSet":[`+strings.ReplaceAll(rows, "7.5e", `{"RepoName":""}`)+`]}`), actionRepos, "")
+		a, err := testDecoder.Decode([]byte(`{"RetCode":0,"RepoSet":[`+strings.ReplaceAll(rows, "7.5e", `{"RepoName":""}`)+`]}`), "GetRepo")
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, r := range a.page.rows {
-			if r.image.Name != "" {
-				got = append(got, r.image.Name)
+		for _, r := range a.Page.Rows {
+			if r.Image.Name != "" {
+				got = append(got, r.Image.Name)
 			}
 		}
 		if diff := cmp.Diff([]string{"a", "b"}, got); diff != "" {
@@ -293,16 +293,16 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		a, err := testDecoder.decode(body, actionImages, "web")
-		if err != nil || a.retCode != 0 {
-			if len(a.page.rows) > 0 {
+		a, err := testDecoder.Decode(body, "GetRepoImage")
+		if err != nil || a.RetCode != 0 {
+			if len(a.Page.Rows) > 0 {
 				t.Fatalf("rows of an answer that is none")
 			}
 			return
 		}
 		unusable := 0
-		for _, r := range a.page.rows {
-			image := r.image
+		for _, r := range a.Page.Rows {
+			image := r.Image
 			if image.Name == "" {
 				unusable++
 			}
@@ -311,15 +311,15 @@ func FuzzDecode(f *testing.F) {
 					t.Fatalf("text %q went through", text)
 				}
 			}
-			if image.PullCount < 0 || image.PullCount > maxCount || !image.Counted && image.PullCount != 0 {
+			if image.PullCount < 0 || image.PullCount > registry.MaxPullCount || !image.Counted && image.PullCount != 0 {
 				t.Fatalf("count %d", image.PullCount)
 			}
-			if image.Name != "" && r.key != image.Name {
-				t.Fatalf("row %q goes under %q", image.Name, r.key)
+			if image.Name != "" && r.Key != image.Name {
+				t.Fatalf("row %q goes under %q", image.Name, r.Key)
 			}
 		}
-		if unusable > len(a.page.rejected) {
-			t.Fatalf("%d rows of no use, %d rejected", unusable, len(a.page.rejected))
+		if unusable > len(a.Page.Rejected) {
+			t.Fatalf("%d rows of no use, %d rejected", unusable, len(a.Page.Rejected))
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package fetch
+package walk
 
 import (
 	"context"
@@ -79,13 +79,13 @@ func newSim(rng *rand.Rand, o order, c churn, images, size int, mixed bool) *sim
 	return s
 }
 
-func (s *sim) limit() int { return s.size }
+func (s *sim) Limit() int { return s.size }
 
-func (s *sim) now() time.Time { return simEpoch.Add(time.Duration(s.clock) * time.Second) }
+func (s *sim) Now() time.Time { return simEpoch.Add(time.Duration(s.clock) * time.Second) }
 
 var simEpoch = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 
-func (s *sim) pages(_ context.Context, offsets []int, take func(int, page)) error {
+func (s *sim) Pages(_ context.Context, offsets []int, take func(int, registry.Page)) error {
 	for window := range slices.Chunk(offsets, 8) {
 		if s.mixed {
 			window = slices.Clone(window)
@@ -99,7 +99,7 @@ func (s *sim) pages(_ context.Context, offsets []int, take func(int, page)) erro
 }
 
 // answer changes the list as its churn says and then gives a page.
-func (s *sim) answer(offset int) page {
+func (s *sim) answer(offset int) registry.Page {
 	s.requests++
 	s.clock++
 	if s.happen != nil {
@@ -107,11 +107,11 @@ func (s *sim) answer(offset int) page {
 	} else {
 		s.live()
 	}
-	p := page{total: int64(len(s.list))}
+	p := registry.Page{Total: int64(len(s.list))}
 	for _, n := range s.list[min(offset, len(s.list)):min(offset+s.size, len(s.list))] {
 		image := registry.Image{Name: labels[n], Counted: true}
 		image.Created.At, image.Updated.At = s.stamp(s.born[n], s.clocks == clocksTrue), s.stamp(s.pushed[n], s.clocks != clocksStale)
-		p.rows = append(p.rows, row{key: labels[n], image: image})
+		p.Rows = append(p.Rows, registry.Row{Key: labels[n], Image: image})
 	}
 	return p
 }
@@ -206,13 +206,13 @@ func (s *sim) plain() (images []registry.Image, counted bool) {
 	var total int64 = -1
 	for offset := 0; ; offset += s.size {
 		p := s.answer(offset)
-		steady = steady && (total < 0 || total == p.total)
-		total = p.total
-		for _, r := range p.rows {
+		steady = steady && (total < 0 || total == p.Total)
+		total = p.Total
+		for _, r := range p.Rows {
 			rows++
-			seen[r.key] = true
+			seen[r.Key] = true
 		}
-		if len(p.rows) < s.size || int64(offset+s.size) >= total {
+		if len(p.Rows) < s.size || int64(offset+s.size) >= total {
 			break
 		}
 	}

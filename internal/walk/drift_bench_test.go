@@ -1,4 +1,4 @@
-package fetch
+package walk
 
 import (
 	"context"
@@ -24,14 +24,14 @@ type tally struct {
 func simulate(t *tally, rng *rand.Rand, o order, c churn, images, size int, mixed bool, k clocks) {
 	s := newSim(rng, o, c, images, size, mixed)
 	s.clocks = k
-	v, err := read(context.Background(), s, &habits{})
+	v, err := Read(context.Background(), s, &Habits{})
 	if err != nil {
 		panic(err)
 	}
 	t.reads++
 	t.requests += s.requests
-	lost := s.lost(v.began, v.images)
-	if v.evidence == registry.Complete {
+	lost := s.lost(v.Began, v.Images)
+	if v.Evidence == registry.Complete {
 		t.complete++
 		if lost > 0 {
 			t.lost++

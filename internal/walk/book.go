@@ -1,4 +1,4 @@
-package fetch
+package walk
 
 import (
 	"slices"
@@ -6,10 +6,6 @@ import (
 
 	"syncer/internal/registry"
 )
-
-// maxRejections bounds the list of rows that a snapshot complains about; a registry that spoils every row of a million must
-// not fill the memory with complaints.
-const maxRejections = 10_000
 
 // nameless is the number of a row that has no key. Such rows take a place in the list and are no image.
 const nameless int32 = -1
@@ -46,16 +42,16 @@ func (b *book) sameAsBefore() bool {
 }
 
 // enter writes a page's rows into the book, later readings over earlier ones, and returns their numbers in the page's order.
-func (b *book) enter(p page) []int32 {
-	for _, r := range p.rejected {
-		if len(b.rejected) < maxRejections {
+func (b *book) enter(p registry.Page) []int32 {
+	for _, r := range p.Rejected {
+		if len(b.rejected) < registry.MaxRejections {
 			b.rejected[r] = struct{}{}
 		}
 	}
-	b.makeRoom(len(p.rows), p.total)
-	numbers := make([]int32, len(p.rows))
-	for i := range p.rows {
-		numbers[i] = b.enterRow(&p.rows[i])
+	b.makeRoom(len(p.Rows), p.Total)
+	numbers := make([]int32, len(p.Rows))
+	for i := range p.Rows {
+		numbers[i] = b.enterRow(&p.Rows[i])
 	}
 	return numbers
 }
@@ -76,17 +72,17 @@ func (b *book) makeRoom(rows int, total int64) {
 	b.walks = slices.Grow(b.walks, size-len(b.walks))
 }
 
-func (b *book) enterRow(r *row) int32 {
-	if r.key == "" {
+func (b *book) enterRow(r *registry.Row) int32 {
+	if r.Key == "" {
 		return nameless
 	}
-	n, known := b.numbers[r.key]
+	n, known := b.numbers[r.Key]
 	if !known {
 		n = int32(len(b.images)) // maxRows is far below
-		key := b.text.pack(r.key)
+		key := b.text.pack(r.Key)
 		b.numbers[key] = n
 		b.images = append(b.images, registry.Image{})
-		if r.image.Name != "" {
+		if r.Image.Name != "" {
 			b.images[n].Name = key
 		}
 		b.walks = append(b.walks, 0)
@@ -98,7 +94,7 @@ func (b *book) enterRow(r *row) int32 {
 		}
 		b.walks[n] = b.walk
 	}
-	b.update(&b.images[n], &r.image)
+	b.update(&b.images[n], &r.Image)
 	return n
 }
 

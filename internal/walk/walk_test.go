@@ -1,4 +1,4 @@
-package fetch
+package walk
 
 import (
 	"context"
@@ -41,17 +41,17 @@ func TestWalkLosesNothing(t *testing.T) {
 				}
 			}
 		}
-		v, err := read(context.Background(), s, &habits{})
+		v, err := Read(context.Background(), s, &Habits{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v.evidence == registry.Complete {
+		if v.Evidence == registry.Complete {
 			complete++
-			if lost := s.lost(v.began, v.images); lost > 0 {
+			if lost := s.lost(v.Began, v.Images); lost > 0 {
 				t.Fatalf("%d images lost in a list kept %v", lost, o)
 			}
 		}
-		if unique(v.images) != len(v.images) {
+		if unique(v.Images) != len(v.Images) {
 			t.Fatal("a name stands twice")
 		}
 		if s.requests > 3*(sparePages+4*60) {
@@ -84,12 +84,12 @@ func TestCleanWalkOfAMovedList(t *testing.T) {
 				s.dead[0], s.born[8], s.next = s.clock, s.clock, 9
 			}
 		}
-		v, err := read(t.Context(), s, &habits{})
+		v, err := Read(t.Context(), s, &Habits{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if lost := s.lost(v.began, v.images); lost != want || v.evidence != registry.Complete {
-			t.Errorf("clocks %d: %d lost, evidence %v after %d walks", k, lost, v.evidence, v.walks)
+		if lost := s.lost(v.Began, v.Images); lost != want || v.Evidence != registry.Complete {
+			t.Errorf("clocks %d: %d lost, evidence %v after %d walks", k, lost, v.Evidence, v.Walks)
 		}
 	}
 }
@@ -104,12 +104,12 @@ func TestSeamsTellWhatCountsDoNot(t *testing.T) {
 			s.list = []int32{7, 4, 5, 3, 1, 2, 6, 8}
 		}
 	}
-	v, err := read(t.Context(), s, &habits{})
+	v, err := Read(t.Context(), s, &Habits{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lost := s.lost(v.began, v.images); lost > 0 || v.walks < 2 || v.broken == 0 {
-		t.Errorf("%d lost, evidence %v after %d walks, %d seams broken", lost, v.evidence, v.walks, v.broken)
+	if lost := s.lost(v.Began, v.Images); lost > 0 || v.Walks < 2 || v.Broken == 0 {
+		t.Errorf("%d lost, evidence %v after %d walks, %d seams broken", lost, v.Evidence, v.Walks, v.Broken)
 	}
 }
 
@@ -132,14 +132,14 @@ func TestBusyList(t *testing.T) {
 			t.Run(fmt.Sprintf("%v %s mixed=%v", test.churn, test.order, mixed), func(t *testing.T) {
 				t.Parallel()
 				s := newSim(rand.New(rand.NewPCG(1, 1)), test.order, test.churn, 50_000, 100, mixed)
-				v, err := read(t.Context(), s, &habits{})
+				v, err := Read(t.Context(), s, &Habits{})
 				if err != nil {
 					t.Fatal(err)
 				}
-				lost := s.lost(v.began, v.images)
-				t.Logf("%d requests, %d walks, %d seams broken, %d duplicates, evidence %v, %d lost", s.requests, v.walks, v.broken, v.duplicates, v.evidence, lost)
-				if v.evidence != test.want || lost > 0 || s.requests > 511*13/10 || v.pages != s.requests {
-					t.Errorf("%d requests, %d pages, evidence %v, %d lost", s.requests, v.pages, v.evidence, lost)
+				lost := s.lost(v.Began, v.Images)
+				t.Logf("%d requests, %d walks, %d seams broken, %d duplicates, evidence %v, %d lost", s.requests, v.Walks, v.Broken, v.Duplicates, v.Evidence, lost)
+				if v.Evidence != test.want || lost > 0 || s.requests > 511*13/10 || v.Pages != s.requests {
+					t.Errorf("%d requests, %d pages, evidence %v, %d lost", s.requests, v.Pages, v.Evidence, lost)
 				}
 			})
 		}
@@ -150,35 +150,35 @@ func TestBusyList(t *testing.T) {
 func TestRejectedRowsKeepTheirPlace(t *testing.T) {
 	t.Parallel()
 	for name, key := range map[string]string{"with a key": "\x00bad", "nameless": ""} {
-		list := make([]row, 25)
+		list := make([]registry.Row, 25)
 		for i := range list {
-			list[i] = row{key: labels[i], image: registry.Image{Name: labels[i], Counted: true}}
+			list[i] = registry.Row{Key: labels[i], Image: registry.Image{Name: labels[i], Counted: true}}
 		}
-		list[5], list[9] = row{key: key}, row{key: key + labels[1]}
+		list[5], list[9] = registry.Row{Key: key}, registry.Row{Key: key + labels[1]}
 		if key == "" {
-			list[9].key = ""
+			list[9].Key = ""
 		}
-		v, err := read(t.Context(), fixed{list, 10}, &habits{})
+		v, err := Read(t.Context(), fixed{list, 10}, &Habits{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v.evidence != registry.Complete || v.walks != 1 || len(v.images) != 23 {
-			t.Errorf("%s: evidence %v after %d walks, %d images", name, v.evidence, v.walks, len(v.images))
+		if v.Evidence != registry.Complete || v.Walks != 1 || len(v.Images) != 23 {
+			t.Errorf("%s: evidence %v after %d walks, %d images", name, v.Evidence, v.Walks, len(v.Images))
 		}
 	}
 }
 
 // fixed is a list at rest.
 type fixed struct {
-	list []row
+	list []registry.Row
 	size int
 }
 
-func (f fixed) limit() int     { return f.size }
-func (f fixed) now() time.Time { return simEpoch }
-func (f fixed) pages(_ context.Context, offsets []int, take func(int, page)) error {
+func (f fixed) Limit() int     { return f.size }
+func (f fixed) Now() time.Time { return simEpoch }
+func (f fixed) Pages(_ context.Context, offsets []int, take func(int, registry.Page)) error {
 	for _, offset := range offsets {
-		take(offset, page{total: int64(len(f.list)), rows: f.list[min(offset, len(f.list)):min(offset+f.size, len(f.list))]})
+		take(offset, registry.Page{Total: int64(len(f.list)), Rows: f.list[min(offset, len(f.list)):min(offset+f.size, len(f.list))]})
 	}
 	return nil
 }
@@ -187,13 +187,13 @@ func (f fixed) pages(_ context.Context, offsets []int, take func(int, page)) err
 // the server has shown that it can be believed.
 func TestHabits(t *testing.T) {
 	t.Parallel()
-	h := &habits{}
+	h := &Habits{}
 	requests := 0
 	for i := range 100 {
 		s := newSim(rand.New(rand.NewPCG(1, 1)), byName, churn{}, 1+i%9, 100, false)
-		v, err := read(t.Context(), s, h)
-		if err != nil || v.evidence != registry.Complete || len(v.images) != 1+i%9 {
-			t.Fatalf("%d images, evidence %v: %v", len(v.images), v.evidence, err)
+		v, err := Read(t.Context(), s, h)
+		if err != nil || v.Evidence != registry.Complete || len(v.Images) != 1+i%9 {
+			t.Fatalf("%d images, evidence %v: %v", len(v.Images), v.Evidence, err)
 		}
 		requests += s.requests
 	}
@@ -201,19 +201,19 @@ func TestHabits(t *testing.T) {
 		t.Errorf("%d requests for 100 small repos", requests)
 	}
 	cut := newSim(rand.New(rand.NewPCG(1, 1)), byName, churn{}, 50, 20, false)
-	v, err := read(t.Context(), lying{cut}, h) // asked for 100, gives 20 and says that these are all
-	if err != nil || len(v.images) != 50 {
-		t.Errorf("%d images of 50: %v", len(v.images), err)
+	v, err := Read(t.Context(), lying{cut}, h) // asked for 100, gives 20 and says that these are all
+	if err != nil || len(v.Images) != 50 {
+		t.Errorf("%d images of 50: %v", len(v.Images), err)
 	}
 }
 
 // lying is a list that gives fewer rows than it is asked for and the number of those as its total.
 type lying struct{ *sim }
 
-func (l lying) limit() int { return 100 }
-func (l lying) pages(ctx context.Context, offsets []int, take func(int, page)) error {
-	return l.sim.pages(ctx, offsets, func(offset int, p page) {
-		p.total = int64(len(p.rows))
+func (l lying) Limit() int { return 100 }
+func (l lying) Pages(ctx context.Context, offsets []int, take func(int, registry.Page)) error {
+	return l.sim.Pages(ctx, offsets, func(offset int, p registry.Page) {
+		p.Total = int64(len(p.Rows))
 		take(offset, p)
 	})
 }
@@ -223,30 +223,30 @@ func (l lying) pages(ctx context.Context, offsets []int, take func(int, page)) e
 func TestListWithoutAnEnd(t *testing.T) {
 	t.Parallel()
 	list := &endlessDrops{}
-	v, err := read(t.Context(), list, &habits{})
+	v, err := Read(t.Context(), list, &Habits{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.evidence != registry.Partial || v.walks != 1 || list.requests > 100*sparePages {
-		t.Errorf("evidence %v after %d walks, %d requests", v.evidence, v.walks, list.requests)
+	if v.Evidence != registry.Partial || v.Walks != 1 || list.requests > 100*sparePages {
+		t.Errorf("evidence %v after %d walks, %d requests", v.Evidence, v.Walks, list.requests)
 	}
 }
 
 // endlessDrops gives a full page once and then two rows at any offset.
 type endlessDrops struct{ requests int }
 
-func (e *endlessDrops) limit() int     { return 12 }
-func (e *endlessDrops) now() time.Time { return simEpoch }
-func (e *endlessDrops) pages(_ context.Context, offsets []int, take func(int, page)) error {
+func (e *endlessDrops) Limit() int     { return 12 }
+func (e *endlessDrops) Now() time.Time { return simEpoch }
+func (e *endlessDrops) Pages(_ context.Context, offsets []int, take func(int, registry.Page)) error {
 	for _, offset := range offsets {
 		e.requests++
-		p := page{total: 1 << 40}
+		p := registry.Page{Total: 1 << 40}
 		n := 3
 		if offset == 0 {
 			n = 12
 		}
 		for i := range n {
-			p.rows = append(p.rows, row{key: fmt.Sprint(offset + i)})
+			p.Rows = append(p.Rows, registry.Row{Key: fmt.Sprint(offset + i)})
 		}
 		take(offset, p)
 	}
@@ -262,23 +262,23 @@ func FuzzWalk(f *testing.F) {
 	f.Add([]byte{6, 6, 1, 2, 3, 4, 5, 6, 2, 6, 5, 6, 6, 6, 1, 2, 3, 4, 5, 6, 2, 6, 5, 6})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a := &adversary{data: data}
-		v, err := read(t.Context(), a, &habits{})
+		v, err := Read(t.Context(), a, &Habits{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if unique(v.images) != len(v.images) || v.walks < 1 || v.walks > maxWalks || v.pages != a.requests {
-			t.Fatalf("%d images, %d walks, %d pages, %d requests", len(v.images), v.walks, v.pages, a.requests)
+		if unique(v.Images) != len(v.Images) || v.Walks < 1 || v.Walks > maxWalks || v.Pages != a.requests {
+			t.Fatalf("%d images, %d walks, %d pages, %d requests", len(v.Images), v.Walks, v.Pages, a.requests)
 		}
 		if limit := maxWalks * (2*sparePages + 8*(a.rows+2)); a.requests > limit {
 			t.Fatalf("%d requests for %d rows", a.requests, a.rows)
 		}
-		for _, image := range v.images {
+		for _, image := range v.Images {
 			if !a.gave[image.Name] {
 				t.Fatalf("image %q was never given", image.Name)
 			}
 		}
-		if len(v.images) != len(a.gave) {
-			t.Fatalf("%d images of %d that were given", len(v.images), len(a.gave))
+		if len(v.Images) != len(a.gave) {
+			t.Fatalf("%d images of %d that were given", len(v.Images), len(a.gave))
 		}
 	})
 }
@@ -291,8 +291,8 @@ type adversary struct {
 	gave     map[string]bool
 }
 
-func (a *adversary) limit() int     { return 6 }
-func (a *adversary) now() time.Time { return simEpoch.Add(time.Duration(a.requests) * time.Second) }
+func (a *adversary) Limit() int     { return 6 }
+func (a *adversary) Now() time.Time { return simEpoch.Add(time.Duration(a.requests) * time.Second) }
 
 func (a *adversary) next() int {
 	if len(a.data) == 0 {
@@ -303,37 +303,37 @@ func (a *adversary) next() int {
 	return int(b)
 }
 
-func (a *adversary) pages(_ context.Context, offsets []int, take func(int, page)) error {
+func (a *adversary) Pages(_ context.Context, offsets []int, take func(int, registry.Page)) error {
 	if a.gave == nil {
 		a.gave = map[string]bool{}
 	}
 	for _, offset := range offsets {
 		a.requests++
-		p := page{}
+		p := registry.Page{}
 		n := a.next() % 12
 		switch total := a.next(); total {
 		case 255:
-			p.total = 1 << 62
+			p.Total = 1 << 62
 		case 254:
-			p.total = -1
+			p.Total = -1
 		default:
-			p.total = int64(total)
+			p.Total = int64(total)
 		}
 		for range n {
 			a.rows++
 			id := a.next()
 			switch id {
 			case 255:
-				p.rows = append(p.rows, row{})
+				p.Rows = append(p.Rows, registry.Row{})
 			case 254:
-				p.rows = append(p.rows, row{key: "\x00bad"})
+				p.Rows = append(p.Rows, registry.Row{Key: "\x00bad"})
 			default:
 				name := string(binary.AppendUvarint(nil, uint64(id)))
 				name = fmt.Sprintf("i%x", name)
 				a.gave[name] = true
 				image := registry.Image{Name: name, Counted: id%3 > 0, PullCount: int64(a.requests)}
 				image.Created.At = simEpoch.Add(time.Duration(id-100) * time.Second)
-				p.rows = append(p.rows, row{key: name, image: image})
+				p.Rows = append(p.Rows, registry.Row{Key: name, Image: image})
 			}
 		}
 		take(offset, p)

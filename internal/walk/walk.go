@@ -1,10 +1,14 @@
-package fetch
+// Package walk reads a list that moves under its reader, page by page, and says how complete the reading is. It knows pages, not how
+// they are fetched.
+package walk
 
 import (
 	"cmp"
 	"context"
 	"slices"
 	"time"
+
+	"syncer/internal/registry"
 )
 
 const (
@@ -20,12 +24,12 @@ const (
 	maxRows = 5_000_000
 )
 
-// pager reads pages of one list, in any order and several at a time, and hands each to take as it comes; take is not called
+// Pager reads pages of one list, in any order and several at a time, and hands each to take as it comes; take is not called
 // twice at once. It stops at the first error.
-type pager interface {
-	pages(ctx context.Context, offsets []int, take func(offset int, p page)) error
-	limit() int     // rows asked for
-	now() time.Time // by the registry's clock as far as it is known
+type Pager interface {
+	Pages(ctx context.Context, offsets []int, take func(offset int, p registry.Page)) error
+	Limit() int     // rows asked for
+	Now() time.Time // by the registry's clock as far as it is known
 }
 
 // span is a page that was read: where it begins, its rows' numbers in the book, and the total it told.
@@ -39,9 +43,9 @@ func (s span) end() int { return s.offset + len(s.rows) }
 
 // walk is one passage over a list from its first row to its last.
 type walk struct {
-	pager pager
+	pager Pager
 	book  *book
-	habit *habits
+	habit *Habits
 
 	began  time.Time // by the registry's clock
 	spans  []span    // by offset
@@ -62,9 +66,9 @@ type walk struct {
 	mended  int  // pages read to mend links
 }
 
-func newWalk(p pager, b *book, h *habits) *walk {
+func newWalk(p Pager, b *book, h *Habits) *walk {
 	b.turn()
-	return &walk{pager: p, book: b, habit: h, began: p.now(), tried: map[int]bool{}, total: -1, steady: true, batch: firstBatch}
+	return &walk{pager: p, book: b, habit: h, began: p.Now(), tried: map[int]bool{}, total: -1, steady: true, batch: firstBatch}
 }
 
 // run reads until the end is seen, nothing new comes any more, or the budget is used up.
@@ -84,7 +88,7 @@ func (w *walk) readAll(ctx context.Context, offsets []int) error {
 	for _, offset := range offsets {
 		w.tried[offset] = true
 	}
-	err := w.pager.pages(ctx, offsets, func(offset int, p page) { w.spans = append(w.spans, w.enter(offset, p)) })
+	err := w.pager.Pages(ctx, offsets, func(offset int, p registry.Page) { w.spans = append(w.spans, w.enter(offset, p)) })
 	if err != nil {
 		return err
 	}
@@ -96,14 +100,14 @@ func (w *walk) readAll(ctx context.Context, offsets []int) error {
 }
 
 // enter takes a page's rows into the book and notes what it tells of the list.
-func (w *walk) enter(offset int, p page) span {
-	if len(w.spans) > 0 && p.total != w.total {
+func (w *walk) enter(offset int, p registry.Page) span {
+	if len(w.spans) > 0 && p.Total != w.total {
 		w.steady = false
 	}
-	w.total = p.total
-	w.silent = w.silent || p.silent
-	w.widest = max(w.widest, len(p.rows))
-	return span{offset: offset, rows: w.book.enter(p), total: p.total}
+	w.total = p.Total
+	w.silent = w.silent || p.Silent
+	w.widest = max(w.widest, len(p.Rows))
+	return span{offset: offset, rows: w.book.enter(p), total: p.Total}
 }
 
 // pages is how many pages the walk has read.
@@ -183,7 +187,7 @@ func (w *walk) next() []int {
 	if w.length() <= int64(reach) || w.beyond(reach) {
 		return []int{probe}
 	}
-	if len(w.spans) == 1 && w.widest < w.pager.limit() {
+	if len(w.spans) == 1 && w.widest < w.pager.Limit() {
 		return []int{probe} // either pages are cut short or the total is too large: one page will tell
 	}
 	lap := w.overlap()
@@ -222,7 +226,7 @@ func (w *walk) atEnd(reach int) bool {
 // yet seen to exceed is looked behind once.
 func (w *walk) onePage(rows int) bool {
 	switch {
-	case rows >= w.pager.limit():
+	case rows >= w.pager.Limit():
 		return false
 	case w.total == int64(rows):
 		return w.habit.mayEndAt(rows)
@@ -235,5 +239,5 @@ func (w *walk) onePage(rows int) bool {
 // repeats tells whether the second page was the first once more and the first was not full: the server ignores Offset, and
 // has said that there is no more.
 func (w *walk) repeats() bool {
-	return len(w.spans) == 2 && len(w.spans[0].rows) < w.pager.limit() && slices.Equal(w.spans[0].rows, w.spans[1].rows)
+	return len(w.spans) == 2 && len(w.spans[0].rows) < w.pager.Limit() && slices.Equal(w.spans[0].rows, w.spans[1].rows)
 }

@@ -1,9 +1,9 @@
-package fetch
+package walk
 
 import "sync"
 
-// habits are what a source's server was seen to do, for all its repos.
-type habits struct {
+// Habits are what a source's server was seen to do, for all its repos.
+type Habits struct {
 	mu     sync.Mutex
 	widest int  // rows of the largest page it ever gave
 	counts bool // its TotalCount went beyond a page and was right
@@ -11,7 +11,7 @@ type habits struct {
 }
 
 // learn takes over what a walk showed.
-func (h *habits) learn(w *walk, clean bool) {
+func (h *Habits) learn(w *walk, clean bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.widest = max(h.widest, w.widest)
@@ -22,14 +22,14 @@ func (h *habits) learn(w *walk, clean bool) {
 }
 
 // longer tells whether the server gives more rows at a time than these, so that these are not a limit of its own.
-func (h *habits) longer(rows int) bool {
+func (h *Habits) longer(rows int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return rows < h.widest
 }
 
 // mayEndAt tells whether a page of these rows can be taken for a whole list on the server's word.
-func (h *habits) mayEndAt(rows int) bool {
+func (h *Habits) mayEndAt(rows int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.counts || rows < h.widest || rows <= h.whole

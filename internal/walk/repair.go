@@ -1,8 +1,10 @@
-package fetch
+package walk
 
 import (
 	"context"
 	"slices"
+
+	"syncer/internal/registry"
 )
 
 // A walk over a list that moved is not lost. What moves a list under its reader leaves traces at the seams, and most lists
@@ -109,7 +111,7 @@ func (w *walk) rereadHead(ctx context.Context) (ok bool, err error) {
 	var before span
 	for offset := 0; offset <= len(w.spans)*w.widest/headShare; offset += w.widest - w.overlap() {
 		var head span
-		err := w.pager.pages(ctx, []int{offset}, func(_ int, p page) { head = w.enter(offset, p) })
+		err := w.pager.Pages(ctx, []int{offset}, func(_ int, p registry.Page) { head = w.enter(offset, p) })
 		if err != nil {
 			return false, err
 		}

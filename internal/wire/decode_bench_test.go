@@ -1,4 +1,4 @@
-package fetch
+package wire
 
 import (
 	"encoding/json"
@@ -29,11 +29,11 @@ func BenchmarkDecode(b *testing.B) {
 		return len(v.ImageSet)
 	}
 	tolerant := func() int {
-		a, err := testDecoder.decode(body, actionImages, "web")
+		a, err := testDecoder.Decode(body, "GetRepoImage")
 		if err != nil {
 			b.Fatal(err)
 		}
-		return len(a.page.rows)
+		return len(a.Page.Rows)
 	}
 	// Both in the same loop, in turns, so that a busy machine slows both alike.
 	var spent [2]float64

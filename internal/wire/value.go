@@ -1,7 +1,8 @@
-package fetch
+package wire
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -22,13 +23,19 @@ type scalar struct {
 type kind uint8
 
 const (
-	absent kind = iota
-	text        // a JSON string, unquoted
-	number      // a JSON number or boolean, as it stood there
-	unfit       // an object, an array, or a string that is not Unicode
+	absent   kind = iota
+	text          // a JSON string, unquoted
+	number        // a JSON number or boolean, as it stood there
+	unfit         // an object, an array, or a string that is not Unicode
+	overlong      // too long for any text that is kept: text is its beginning and a digest of the whole
 )
 
 func (v *scalar) UnmarshalJSON(b []byte) error {
+	if len(b) > maxRaw && b[0] != '{' && b[0] != '[' {
+		begin := strings.ToValidUTF8(strings.ReplaceAll(string(b[1:1+maxShown]), "\x00", "?"), "?")
+		*v = scalar{text: begin + hex.EncodeToString([]byte(digest(b))), kind: overlong}
+		return nil
+	}
 	switch b[0] {
 	case 'n':
 		*v = scalar{}
@@ -47,6 +54,10 @@ func (v *scalar) UnmarshalJSON(b []byte) error {
 	}
 	return nil
 }
+
+// maxRaw is the longest form in which a text of maxText bytes can stand in an answer: six bytes for each, and the quotes. What is longer
+// is never copied, however much of it there is.
+const maxRaw = 6*maxText + 2
 
 // unescape reads a string with escapes. The library replaces half surrogates and bad bytes; two names must not become one by that.
 func (v *scalar) unescape(b []byte) error {
@@ -73,7 +84,7 @@ func name(v scalar) (key, fault string) {
 		return "\x00" + digest(v.text), "name is not valid Unicode"
 	case strings.IndexByte(v.text, 0) >= 0:
 		return "\x00" + digest(v.text), "name holds a NUL byte"
-	case len(v.text) > maxName:
+	case len(v.text) > maxName, v.kind == overlong:
 		return "\x00" + digest(v.text), fmt.Sprintf("name is longer than %d bytes", maxName)
 	}
 	return v.text, ""
@@ -85,8 +96,8 @@ func count(v scalar) (n int64, fault string) {
 		return 0, "PullCount is missing"
 	}
 	n, ok := v.integer()
-	if !ok || n < 0 || n > maxCount {
-		return 0, fmt.Sprintf("PullCount is not a count: %q", shorten(strings.ToValidUTF8(v.text, "?"), 40))
+	if !ok || n < 0 || n > registry.MaxPullCount {
+		return 0, fmt.Sprintf("PullCount is not a count: %q", Shorten(strings.ToValidUTF8(v.text, "?"), 40))
 	}
 	return n, ""
 }
@@ -98,7 +109,7 @@ func (v *scalar) label(field string) (s, fault string) {
 		return "", field + " is not a text"
 	case strings.IndexByte(v.text, 0) >= 0:
 		return "", field + " holds a NUL byte"
-	case len(v.text) > maxText:
+	case len(v.text) > maxText, v.kind == overlong:
 		return "", fmt.Sprintf("%s is longer than %d bytes", field, maxText)
 	}
 	return v.text, ""
@@ -106,7 +117,7 @@ func (v *scalar) label(field string) (s, fault string) {
 
 // integer reads a whole number in any spelling: 12, "12", 12.0, 1.2e1.
 func (v *scalar) integer() (int64, bool) {
-	if v.kind == absent || v.kind == unfit {
+	if v.kind != text && v.kind != number {
 		return 0, false
 	}
 	s := strings.TrimSpace(v.text)
@@ -125,21 +136,35 @@ func (v *scalar) integer() (int64, bool) {
 }
 
 // digest stands in for a name that cannot be kept, so that a row with it is known again on the next page.
-func digest(s string) string {
+func digest[T string | []byte](s T) string {
 	h := fnv.New128a()
 	h.Write([]byte(s)) // never fails
 	return string(h.Sum(nil))
 }
 
 // timestamp reads a time in any of the forms the registry's family uses. Nothing, "" and 0 are no time and no fault.
-func (d decoder) timestamp(v scalar, field string) (registry.Timestamp, string) {
+func (d Decoder) timestamp(v scalar, field string) (registry.Timestamp, string) {
 	raw, fault := v.label(field)
 	if fault != "" || raw == "" {
 		return registry.Timestamp{}, fault
 	}
-	t, ok := registry.ParseTimestamp(raw, d.zone)
+	t, ok := registry.ParseTimestamp(raw, d.Zone)
 	if !ok {
-		fault = field + " is not understood: " + strconv.Quote(shorten(raw, 40))
+		fault = field + " is not understood: " + strconv.Quote(Shorten(raw, 40))
 	}
 	return t, fault
+}
+
+// maxQuote bounds what an error quotes of an answer, in bytes.
+const maxQuote = 200
+
+// Shorten cuts a text to at most n bytes, at a rune's border.
+func Shorten(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n] + "..."
 }
