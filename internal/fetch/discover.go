@@ -22,7 +22,7 @@ const (
 // Repos begins a round: what stopped the source in the round before is forgotten. It returns the configured and the discovered
 // repos, each once, by name. When a project's repos cannot be listed, the repos of the others are returned together with the error.
 func (s *Source) Repos(ctx context.Context) ([]registry.Repo, error) {
-	s.health.reset()
+	s.begin()
 	found := map[string]registry.Repo{}
 	add := func(project, name string) {
 		if _, ok := found[name]; !ok { // names are unique across projects: the first that knows it will do
@@ -107,7 +107,8 @@ func matches(p Project, name string) bool {
 
 // list reads all pages of GetRepo. The list of repos moves like a list of images, so it is walked like one.
 func (s *Source) list(ctx context.Context, project, kind string) (walk.Result, error) {
-	return walk.Read(ctx, &lister{source: s, request: request{action: actionRepos, project: project, kind: kind}}, s.habits)
+	l := &lister{source: s, request: request{action: actionRepos, project: project, kind: kind}}
+	return l.read(ctx)
 }
 
 // listing is a project's complete list of repos, private and public, and when its reading began.
@@ -157,7 +158,7 @@ func (s *Source) confirmGone(ctx context.Context, repo registry.Repo, refusal er
 
 // Check makes the cheapest call that proves address, credentials and project, once for each project. ClockSkew knows more afterwards.
 func (s *Source) Check(ctx context.Context) error {
-	s.health.reset()
+	s.begin()
 	var errs []error
 	for _, p := range s.opts.Projects {
 		r := request{action: actionRepos, project: p.ID, kind: kindPrivate, limit: 1}

@@ -128,6 +128,9 @@ func refusedCall(err error) bool {
 	return errors.As(err, &f) && f.reach == nil && f.retCode != 0 && (f.class == classRepo || f.class == classUnknown)
 }
 
+// outOfRange reports whether the server found a value of the call out of range. The code does not tell which.
+func (f *failure) outOfRange() bool { return f.retCode == 230 || f.retCode == 240 }
+
 // stopping is the sentinel of a class that reaches beyond the repo, or nil.
 func (c class) stopping() error {
 	switch c {

@@ -23,8 +23,7 @@ type Source struct {
 	pace    *pace
 	health  *health
 	keys    *keys
-	habits  *walk.Habits
-	size    *pageSize
+	habits  map[string]*walk.Habits // by action: none vouches for another
 
 	requests, retries atomic.Int64
 	events            atomic.Int64 // numbers failures and listings in the order they happen
@@ -47,8 +46,10 @@ func New(opts Options) (*Source, error) {
 		pace:    newPace(opts.Concurrency, opts.RateLimit/float64(opts.Shards)),
 		health:  newHealth(opts.RetryBudget),
 		keys:    newKeys(opts.Credentials, opts.Refresh),
-		habits:  &walk.Habits{},
-		size:    newPageSize(opts.PageSize),
+		habits: map[string]*walk.Habits{
+			actionImages: walk.NewHabits(opts.PageSize),
+			actionRepos:  walk.NewHabits(opts.PageSize),
+		},
 		client: &http.Client{
 			Transport: opts.Transport,
 			// A redirect would take the signature to whoever is named in it.
@@ -67,13 +68,21 @@ func (s *Source) Traffic() registry.Traffic {
 	return registry.Traffic{Requests: s.requests.Load(), Retries: s.retries.Load()}
 }
 
+// begin begins a round: what stopped the source and what its server was seen to do in the round before is forgotten.
+func (s *Source) begin() {
+	s.health.reset()
+	for _, h := range s.habits {
+		h.Reset()
+	}
+}
+
 // Read walks one repo's list of images. An error wraps registry.ErrRefused, ErrProjectRefused or ErrUnavailable when it
 // reaches beyond the repo, registry.ErrRepoGone when a complete listing does not hold the repo any more, and else concerns
 // this repo alone.
 func (s *Source) Read(ctx context.Context, repo registry.Repo) (registry.Snapshot, error) {
 	started := s.opts.Now()
 	l := &lister{source: s, request: request{action: actionImages, project: repo.ProjectID, repo: repo.Key.Name}}
-	v, err := walk.Read(ctx, l, s.habits)
+	v, err := l.read(ctx)
 	if refusedCall(err) {
 		err = s.confirmGone(ctx, repo, err)
 	}
@@ -81,17 +90,22 @@ func (s *Source) Read(ctx context.Context, repo registry.Repo) (registry.Snapsho
 		return registry.Snapshot{}, fmt.Errorf("read repo %q: %w", repo.Key, err)
 	}
 	snap := registry.Snapshot{
-		Repo:       repo,
-		StartedAt:  started,
-		FinishedAt: l.last,
-		Images:     v.Images,
-		Evidence:   v.Evidence,
-		Walks:      v.Walks,
-		Pages:      v.Pages,
-		Seams:      v.Broken,
-		Duplicates: v.Duplicates,
-		TotalCount: v.Total,
-		Rejected:   v.Rejected,
+		Repo:          repo,
+		StartedAt:     started,
+		FinishedAt:    l.last,
+		Images:        v.Images,
+		Evidence:      v.Evidence,
+		Walks:         v.Walks,
+		Pages:         v.Pages,
+		Seams:         v.Broken,
+		Duplicates:    v.Duplicates,
+		TotalCount:    v.Total,
+		Rejected:      v.Rejected,
+		RejectedTotal: v.RejectedTotal,
+		Nameless:      v.Nameless,
+	}
+	if v.Unread != nil {
+		snap.Unread = v.Unread.Error()
 	}
 	s.report(ctx, snap, l.foreign)
 	return snap, nil
@@ -103,7 +117,7 @@ func (s *Source) report(ctx context.Context, snap registry.Snapshot, foreign str
 	if foreign != "" {
 		log.WarnContext(ctx, "rows name another repo than was asked for", "other", wire.Shorten(foreign, 80))
 	}
-	if n := len(snap.Rejected); n > 0 {
+	if n := snap.RejectedTotal; n > 0 {
 		first := snap.Rejected[0]
 		log.WarnContext(ctx, "rows could not be used in full", "rows", n, "image", first.Image, "reason", first.Reason)
 	}

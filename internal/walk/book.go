@@ -24,6 +24,9 @@ type book struct {
 	seen  int // rows this walk saw, each once
 	again int // of these, rows the walk before saw too
 	last  int // rows the walk before saw
+
+	complaints int  // rejections of the rows this walk saw, without those of nameless rows
+	nameless   bool // a nameless row was met
 }
 
 func newBook() *book {
@@ -33,7 +36,7 @@ func newBook() *book {
 // turn begins the next walk.
 func (b *book) turn() {
 	b.walk++
-	b.last, b.seen, b.again = b.seen, 0, 0
+	b.last, b.seen, b.again, b.complaints = b.seen, 0, 0, 0
 }
 
 // sameAsBefore tells whether this walk saw exactly the rows that the walk before it saw.
@@ -74,6 +77,7 @@ func (b *book) makeRoom(rows int, total int64) {
 
 func (b *book) enterRow(r *registry.Row) int32 {
 	if r.Key == "" {
+		b.nameless = true
 		return nameless
 	}
 	n, known := b.numbers[r.Key]
@@ -89,6 +93,7 @@ func (b *book) enterRow(r *registry.Row) int32 {
 	}
 	if b.walks[n] != b.walk {
 		b.seen++
+		b.complaints += int(r.Rejections)
 		if b.walks[n] == b.walk-1 && b.walk > 1 {
 			b.again++
 		}

@@ -24,7 +24,7 @@ type tally struct {
 func simulate(t *tally, rng *rand.Rand, o order, c churn, images, size int, mixed bool, k clocks) {
 	s := newSim(rng, o, c, images, size, mixed)
 	s.clocks = k
-	v, err := Read(context.Background(), s, &Habits{})
+	v, err := Read(context.Background(), s, NewHabits(s.size))
 	if err != nil {
 		panic(err)
 	}

@@ -42,12 +42,14 @@ func (k clocks) String() string {
 	return [...]string{"true-times", "no-times", "stale-times", "half-times"}[k]
 }
 
-// sim is a list that changes between requests. It is a pager.
+// sim is a list that changes between requests. It is a Pager.
 type sim struct {
+	server
+
 	rng    *rand.Rand
 	order  order
 	churn  churn
-	size   int  // rows a page
+	size   int  // rows asked for
 	mixed  bool // pages are read eight at a time, in any order
 	clocks clocks
 	happen func() // in place of churn, if set
@@ -79,27 +81,31 @@ func newSim(rng *rand.Rand, o order, c churn, images, size int, mixed bool) *sim
 	return s
 }
 
-func (s *sim) Limit() int { return s.size }
-
 func (s *sim) Now() time.Time { return simEpoch.Add(time.Duration(s.clock) * time.Second) }
 
 var simEpoch = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 
-func (s *sim) Pages(_ context.Context, offsets []int, take func(int, registry.Page)) error {
+func (s *sim) Pages(_ context.Context, offsets []int, limit int, take func(Answer)) error {
 	for window := range slices.Chunk(offsets, 8) {
 		if s.mixed {
 			window = slices.Clone(window)
 			s.rng.Shuffle(len(window), func(i, j int) { window[i], window[j] = window[j], window[i] })
 		}
+		refused := false
 		for _, offset := range window {
-			take(offset, s.answer(offset))
+			a := s.answer(offset, limit)
+			refused = refused || a.Refused != nil
+			take(a)
+		}
+		if refused {
+			return nil
 		}
 	}
 	return nil
 }
 
 // answer changes the list as its churn says and then gives a page.
-func (s *sim) answer(offset int) registry.Page {
+func (s *sim) answer(offset, limit int) Answer {
 	s.requests++
 	s.clock++
 	if s.happen != nil {
@@ -107,13 +113,14 @@ func (s *sim) answer(offset int) registry.Page {
 	} else {
 		s.live()
 	}
-	p := registry.Page{Total: int64(len(s.list))}
-	for _, n := range s.list[min(offset, len(s.list)):min(offset+s.size, len(s.list))] {
+	rows, a := s.give(s.list, offset, limit)
+	a.Page.Total = s.totals.of(len(s.list), len(rows))
+	for _, n := range rows {
 		image := registry.Image{Name: labels[n], Counted: true}
 		image.Created.At, image.Updated.At = s.stamp(s.born[n], s.clocks == clocksTrue), s.stamp(s.pushed[n], s.clocks != clocksStale)
-		p.Rows = append(p.Rows, registry.Row{Key: labels[n], Image: image})
+		a.Page.Rows = append(a.Page.Rows, registry.Row{Key: labels[n], Image: image})
 	}
-	return p
+	return a
 }
 
 // stamp is a moment as a row tells it.
@@ -205,7 +212,7 @@ func (s *sim) plain() (images []registry.Image, counted bool) {
 	steady, rows := true, 0
 	var total int64 = -1
 	for offset := 0; ; offset += s.size {
-		p := s.answer(offset)
+		p := s.answer(offset, s.size).Page
 		steady = steady && (total < 0 || total == p.Total)
 		total = p.Total
 		for _, r := range p.Rows {

@@ -52,13 +52,13 @@ func (w *walk) check() finding {
 	} else {
 		f.counted = w.spans[0].total == int64(w.book.seen+f.blank) && w.stamps().made == 0
 	}
-	f.clean = w.ended && f.broken == 0 && f.duplicates == 0 && w.steady && f.counted
-	w.habit.learn(w, f.clean)
+	f.clean = w.state == ended && f.broken == 0 && f.duplicates == 0 && w.steady && f.counted
+	w.habits.learn(w, f)
 	return f
 }
 
-// joins tells whether a page begins with the rows that the list before it ends with. Rows without a name fit any such row,
-// but prove nothing.
+// joins reports whether a page begins with the rows that the list before it ends with. A nameless row matches any nameless row,
+// but is not evidence.
 func (w *walk) joins(list []int32, s span) bool {
 	shared := len(list) - s.offset
 	if shared <= 0 || shared < w.overlap() && len(s.rows) > shared {

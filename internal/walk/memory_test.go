@@ -19,7 +19,7 @@ func TestMemory(t *testing.T) { //nolint:paralleltest // weighs the heap, which 
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	v, err := Read(t.Context(), endless{n: n}, &Habits{})
+	v, err := Read(t.Context(), ondemand{n: n}, NewHabits(1000))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,12 +36,11 @@ func TestMemory(t *testing.T) { //nolint:paralleltest // weighs the heap, which 
 	runtime.KeepAlive(v)
 }
 
-// endless makes its rows while they are read.
-type endless struct{ n int }
+// ondemand makes its rows while they are read.
+type ondemand struct{ n int }
 
-func (e endless) Limit() int     { return 1000 }
-func (e endless) Now() time.Time { return simEpoch }
-func (e endless) Pages(_ context.Context, offsets []int, take func(int, registry.Page)) error {
+func (e ondemand) Now() time.Time { return simEpoch }
+func (e ondemand) Pages(_ context.Context, offsets []int, limit int, take func(Answer)) error {
 	for _, offset := range offsets {
 		p := registry.Page{Total: int64(e.n)}
 		for i := offset; i < min(e.n, offset+1000); i++ {
@@ -50,7 +49,7 @@ func (e endless) Pages(_ context.Context, offsets []int, take func(int, registry
 			p.Rows = append(p.Rows, registry.Row{Key: name, Image: registry.Image{Name: name, Counted: true, LatestTag: fmt.Sprintf("v%d", i%500), Created: at, Updated: at}})
 			p.Rows[len(p.Rows)-1].Image.Updated.Raw += "+"
 		}
-		take(offset, p)
+		take(Answer{Offset: offset, Page: p})
 	}
 	return nil
 }

@@ -14,63 +14,90 @@ const maxWalks = 3
 
 // Result is what reading a list brought.
 type Result struct {
-	Images     []registry.Image
-	Rejected   []registry.Rejection
-	Evidence   registry.Evidence
-	Walks      int
-	Pages      int
-	Broken     int // seams between pages that did not match
-	Duplicates int
-	Total      int64
-	Began      time.Time // when the last walk did, by the registry's clock
+	Images        []registry.Image
+	Rejected      []registry.Rejection // at most registry.MaxRejections, each kind once
+	RejectedTotal int
+	Nameless      int // rows that cannot be told from others
+	Evidence      registry.Evidence
+	Unread        error // why the rest of the list could not be read; nil: nothing kept it back
+	Walks         int
+	Pages         int
+	Broken        int // seams between pages that did not match
+	Duplicates    int
+	Total         int64
+	Limit         int       // rows a page that the list's first page was given in
+	Began         time.Time // when the last walk did, by the registry's clock
+}
+
+// reader reads one list: walk after walk until one of them, or two in a row, prove that everything was seen.
+type reader struct {
+	pager  Pager
+	habits *Habits
+	book   *book
+	last   finding // of the walk before
+	known  int64   // where the walk before saw the end; 0: nowhere
+	ends   int     // walks in a row that saw the end
+	result Result
 }
 
 // Read walks a list until its reading is proven complete, at most maxWalks times: by a walk that was clean or could be made
-// whole, or by two walks in a row that agree. All that any walk saw is kept.
+// whole, or by two walks in a row that agree. All that any walk saw is kept. An error means that nothing could be read.
 func Read(ctx context.Context, p Pager, h *Habits) (Result, error) {
-	b := newBook()
-	var s Result
-	var last finding
-	var known int64
-	ends := 0 // walks in a row that saw the end of the list
-	for cut := false; !cut && s.Walks < maxWalks && s.Evidence == registry.Partial; {
-		w := newWalk(p, b, h)
-		w.known = known
+	r := reader{pager: p, habits: h, book: newBook(), result: Result{Limit: h.size()}}
+	for again := true; again; {
+		w := newWalk(p, r.book, h, r.result.Limit)
+		w.known = r.known
 		if err := w.run(ctx); err != nil {
 			return Result{}, err
 		}
-		f := w.check()
-		if ends++; !w.ended {
-			ends = 0
+		if err := r.judge(ctx, w); err != nil {
+			return Result{}, err
 		}
-		if known = 0; w.ended {
-			known = int64(w.reach())
-		}
-		v := whole
-		if agreed := ends >= 2 && b.sameAsBefore() && (slices.Equal(f.list, last.list) || f.counted); !f.clean && !agreed {
-			var err error
-			if v, err = w.repair(ctx); err != nil {
-				return Result{}, err
-			}
-		}
-		s.Walks++
-		s.Pages += w.pages()
-		s.Broken += f.broken
-		s.Duplicates += f.duplicates
-		s.Total = w.total
-		s.Began = w.began
-		switch {
-		case v == whole:
-			s.Evidence = registry.Complete
-		case v == linked, ends == maxWalks:
-			s.Evidence = registry.Drifting
-		}
-		cut = w.cut
-		last = f
+		again = r.result.Evidence == registry.Partial && r.result.Walks < maxWalks && w.state != endless && w.state != barred
 	}
-	s.Images, s.Rejected = b.close()
-	slices.SortFunc(s.Rejected, func(x, y registry.Rejection) int {
+	r.result.Images, r.result.Rejected = r.book.close()
+	r.result.RejectedTotal = max(r.result.RejectedTotal, len(r.result.Rejected))
+	if r.book.nameless {
+		r.result.Nameless = max(1, r.result.Nameless)
+	}
+	slices.SortFunc(r.result.Rejected, func(x, y registry.Rejection) int {
 		return cmp.Or(cmp.Compare(x.Image, y.Image), cmp.Compare(x.Reason, y.Reason))
 	})
-	return s, nil
+	return r.result, nil
+}
+
+// judge adds a walk to the result and says what all walks together prove.
+func (r *reader) judge(ctx context.Context, w *walk) error {
+	f := w.check()
+	r.known = 0
+	if w.state == ended {
+		r.ends++
+		r.known = int64(w.reach())
+	} else {
+		r.ends = 0
+	}
+	agreed := r.ends >= 2 && r.book.sameAsBefore() && (slices.Equal(f.list, r.last.list) || f.counted)
+	v := whole
+	if !f.clean && !agreed {
+		var err error
+		if v, err = w.repair(ctx); err != nil {
+			return err
+		}
+	}
+	s := &r.result
+	switch {
+	case v == whole:
+		s.Evidence = registry.Complete
+	case v == linked, r.ends == maxWalks:
+		s.Evidence = registry.Drifting
+	}
+	s.Walks++
+	s.Pages += w.pages()
+	s.Broken += f.broken
+	s.Duplicates += f.duplicates
+	s.Nameless = max(s.Nameless, f.blank)
+	s.RejectedTotal = max(s.RejectedTotal, r.book.complaints+f.blank)
+	s.Total, s.Began, s.Unread, s.Limit = w.total, w.began, w.bar, w.size
+	r.last = f
+	return nil
 }

@@ -3,8 +3,6 @@ package walk
 import (
 	"context"
 	"slices"
-
-	"syncer/internal/registry"
 )
 
 // A walk over a list that moved is not lost. What moves a list under its reader leaves traces at the seams, and most lists
@@ -65,7 +63,7 @@ const (
 
 // repair reads the head and the broken seams of a finished walk again.
 func (w *walk) repair(ctx context.Context) (verdict, error) {
-	if !w.ended || w.spans[0].total < 0 || w.widest <= 2*seam || len(w.spans) < 2 {
+	if w.state != ended || w.spans[0].total < 0 || w.widest <= 2*seam || len(w.spans) < 2 {
 		return moved, nil
 	}
 	w.dropEmpty()
@@ -77,7 +75,7 @@ func (w *walk) repair(ctx context.Context) (verdict, error) {
 		return moved, err
 	}
 	if len(broken) > 0 {
-		if err := w.readAll(ctx, broken); err != nil || len(w.unlinked()) > 0 {
+		if refused, err := w.read(ctx, broken); err != nil || refused != nil || len(w.unlinked()) > 0 {
 			return moved, err
 		}
 		if ok, err := w.rereadHead(ctx); err != nil || !ok { // the head has to be the last thing read
@@ -110,11 +108,11 @@ func (w *walk) unlinked() []int {
 func (w *walk) rereadHead(ctx context.Context) (ok bool, err error) {
 	var before span
 	for offset := 0; offset <= len(w.spans)*w.widest/headShare; offset += w.widest - w.overlap() {
-		var head span
-		err := w.pager.Pages(ctx, []int{offset}, func(_ int, p registry.Page) { head = w.enter(offset, p) })
-		if err != nil {
+		a, err := w.ask(ctx, offset, w.limit)
+		if err != nil || a.Refused != nil {
 			return false, err
 		}
+		head := w.enter(a)
 		w.extra++
 		if offset > 0 && !sideBySide(before.rows, head.rows) || !w.live() {
 			return false, nil

@@ -24,12 +24,21 @@ const (
 	maxRows = 5_000_000
 )
 
-// Pager reads pages of one list, in any order and several at a time, and hands each to take as it comes; take is not called
-// twice at once. It stops at the first error.
+// Pager reads pages of one list, in any order and several at a time, and hands the answers to take as they come; take is not called
+// twice at once. It stops at the first error. After a refusal it may leave out offsets that it has not asked for yet.
 type Pager interface {
-	Pages(ctx context.Context, offsets []int, take func(offset int, p registry.Page)) error
-	Limit() int     // rows asked for
+	Pages(ctx context.Context, offsets []int, limit int, take func(Answer)) error
 	Now() time.Time // by the registry's clock as far as it is known
+}
+
+// Answer is what came of asking for one page.
+type Answer struct {
+	Offset int
+	Page   registry.Page
+	// Refused is why there is no page, when that concerns this list alone. Whatever reaches further is the Pager's error.
+	Refused error
+	// OutOfRange reports whether the offset or the limit may be what was refused, so that another might be accepted.
+	OutOfRange bool
 }
 
 // span is a page that was read: where it begins, its rows' numbers in the book, and the total it told.
@@ -41,73 +50,115 @@ type span struct {
 
 func (s span) end() int { return s.offset + len(s.rows) }
 
+// state is how far a walk has come.
+type state int
+
+const (
+	reading state = iota
+	ended         // the end of the list was seen
+	stuck         // nothing new comes any more, and nothing says that this is the end
+	endless       // given up: the list has no end, or gives next to nothing a page
+	barred        // given up: the registry does not give the rest
+)
+
 // walk is one passage over a list from its first row to its last.
 type walk struct {
-	pager Pager
-	book  *book
-	habit *Habits
+	pager  Pager
+	book   *book
+	habits *Habits
+	size   int // rows asked for on the first page
+	limit  int // rows asked for now
 
+	state  state
+	bar    error     // why the walk is barred
 	began  time.Time // by the registry's clock
 	spans  []span    // by offset
 	tried  map[int]bool
 	total  int64 // as last heard; -1: nothing usable
 	known  int64 // where the walk before found the end; 0: nowhere
 	steady bool  // every page gave the same total
-	widest int   // rows of the largest page
+	lied   bool  // a page held rows beyond the total it told
+	silent bool  // a page said nothing of the list, which proves neither an end nor anything else
+	busy   bool  // the list moves so much that pages lose their links
+	widest int   // rows of the largest page since limit was lowered, which is what the next is expected to have
 	batch  int
-	fresh  int  // rows the book did not hold for this walk before the batch under way
-	extra  int  // pages that are in no span
-	ended  bool // the end of the list was seen
-	silent bool // a page said nothing of the list, which proves neither an end nor anything else
-	cut    bool // the walk was given up: the list has no end, or gives next to nothing a page
-	// filling: the batch under way reads holes, which need not bring anything new
-	filling bool
-	busy    bool // the list moves so much that pages lose their links
-	mended  int  // pages read to mend links
+	extra  int // pages read but not kept in spans: re-reads and empty pages past the end
+	mended int // pages read to mend links
 }
 
-func newWalk(p Pager, b *book, h *Habits) *walk {
+func newWalk(p Pager, b *book, h *Habits, limit int) *walk {
 	b.turn()
-	return &walk{pager: p, book: b, habit: h, began: p.Now(), tried: map[int]bool{}, total: -1, steady: true, batch: firstBatch}
+	return &walk{pager: p, book: b, habits: h, limit: limit, began: p.Now(), tried: map[int]bool{}, total: -1, steady: true, batch: firstBatch}
 }
 
-// run reads until the end is seen, nothing new comes any more, or the budget is used up.
+// step is what a walk reads next.
+type step struct {
+	offsets []int
+	gaps    bool // these are gaps between pages: finding nothing new there is no sign of being stuck
+}
+
+// run reads until the end is seen, nothing new comes any more, the registry gives no more, or the budget is used up.
 func (w *walk) run(ctx context.Context) error {
-	for offsets := []int{0}; len(offsets) > 0; offsets = w.next() {
-		before := w.book.seen
-		if err := w.readAll(ctx, offsets); err != nil {
-			return err
-		}
-		w.fresh = w.book.seen - before
-	}
-	return nil
-}
-
-// readAll reads pages and lays them in among the others.
-func (w *walk) readAll(ctx context.Context, offsets []int) error {
-	for _, offset := range offsets {
-		w.tried[offset] = true
-	}
-	err := w.pager.Pages(ctx, offsets, func(offset int, p registry.Page) { w.spans = append(w.spans, w.enter(offset, p)) })
-	if err != nil {
+	if err := w.first(ctx); err != nil {
 		return err
 	}
+	last, fresh := step{}, w.book.seen
+	for {
+		next := w.next(last, fresh)
+		if w.state != reading {
+			return nil
+		}
+		before := w.book.seen
+		refused, err := w.read(ctx, next.offsets)
+		if err == nil && refused != nil {
+			err = w.overcome(ctx, *refused)
+		}
+		if err != nil || w.state != reading {
+			return err
+		}
+		last, fresh = next, w.book.seen-before
+	}
+}
+
+// read reads pages and lays them in among the others. It returns the first of those that were refused, by offset.
+func (w *walk) read(ctx context.Context, offsets []int) (refused *Answer, err error) {
+	err = w.pager.Pages(ctx, offsets, w.limit, func(a Answer) {
+		if a.Refused == nil {
+			w.add(a)
+		} else if refused == nil || a.Offset < refused.Offset {
+			refused = &a
+		}
+	})
 	byOffset := func(a, b span) int { return cmp.Compare(a.offset, b.offset) }
 	if !slices.IsSortedFunc(w.spans, byOffset) {
 		slices.SortStableFunc(w.spans, byOffset)
 	}
-	return nil
+	return refused, err
+}
+
+// ask reads a single page.
+func (w *walk) ask(ctx context.Context, offset, limit int) (answer Answer, err error) {
+	err = w.pager.Pages(ctx, []int{offset}, limit, func(a Answer) { answer = a })
+	return answer, err
+}
+
+// add lays a page in at the end of the others.
+func (w *walk) add(a Answer) {
+	w.tried[a.Offset] = true
+	w.spans = append(w.spans, w.enter(a))
 }
 
 // enter takes a page's rows into the book and notes what it tells of the list.
-func (w *walk) enter(offset int, p registry.Page) span {
+func (w *walk) enter(a Answer) span {
+	p := a.Page
 	if len(w.spans) > 0 && p.Total != w.total {
 		w.steady = false
 	}
 	w.total = p.Total
+	w.lied = w.lied || len(p.Rows) > 0 && p.Total >= 0 && p.Total < int64(a.Offset+len(p.Rows))
 	w.silent = w.silent || p.Silent
 	w.widest = max(w.widest, len(p.Rows))
-	return span{offset: offset, rows: w.book.enter(p), total: p.Total}
+	return span{offset: a.Offset, rows: w.book.enter(p), total: p.Total}
 }
 
 // pages is how many pages the walk has read.
@@ -123,7 +174,7 @@ func (w *walk) dropEmpty() {
 // overlap is how many rows neighbouring pages share. A server that gives one or two rows at a time leaves no room for two.
 func (w *walk) overlap() int { return max(0, min(seam, w.widest-1)) }
 
-// reach is the first row not read yet when all pages are laid out by offset, holes aside.
+// reach is the first row not read yet when all pages are laid out by offset, gaps aside.
 func (w *walk) reach() int {
 	end := 0
 	for _, s := range w.spans {
@@ -134,9 +185,9 @@ func (w *walk) reach() int {
 	return end
 }
 
-// holes are the offsets at which rows between two pages, or the rows they should share, are still to be read: the server
+// gaps are the offsets at which rows between two pages, or the rows they should share, are still to be read: the server
 // gave fewer rows than it did at first.
-func (w *walk) holes() []int {
+func (w *walk) gaps() []int {
 	var offsets []int
 	end := w.spans[0].end()
 	for _, s := range w.spans[1:] {
@@ -152,92 +203,44 @@ func (w *walk) holes() []int {
 	return offsets
 }
 
-// beyond tells whether a page past the last row was asked for and was empty.
-func (w *walk) beyond(reach int) bool {
-	return slices.ContainsFunc(w.spans, func(s span) bool { return len(s.rows) == 0 && s.offset >= reach })
-}
-
-// length is how long the list is thought to be: what the registry says, unless a walk before this one found an end sooner.
-func (w *walk) length() int64 {
-	if w.known > 0 {
-		return min(w.total, w.known)
-	}
-	return w.total
-}
-
-// next is what to read now; nothing when the walk is over.
-func (w *walk) next() []int {
+// next is what to read now. It sets the walk's state when the walk is over.
+func (w *walk) next(last step, fresh int) step {
 	reach := w.reach()
-	if w.cut = len(w.spans) > sparePages+4*(reach/max(1, w.widest-w.overlap())+1) || reach > maxRows; w.cut {
-		return nil
+	if len(w.spans) > sparePages+4*(reach/max(1, w.widest-w.overlap())+1) || reach > maxRows {
+		w.state = endless
+		return step{}
 	}
-	filled := w.filling
-	offsets := w.holes()
-	if len(offsets) == 0 {
-		offsets = w.mends()
+	gaps := w.gaps()
+	if len(gaps) == 0 {
+		gaps = w.mends()
 	}
-	if w.filling = len(offsets) > 0; w.filling {
-		return offsets
+	switch {
+	case len(gaps) > 0:
+		return step{offsets: gaps, gaps: true}
+	case w.atEnd(reach) && !w.silent:
+		w.state = ended
+		return step{}
+	case fresh == 0 && len(w.spans) > 1 && !last.gaps:
+		w.state = stuck
+		return step{}
+	case w.length() <= int64(reach), w.beyond(reach),
+		len(w.spans) == 1 && w.widest < w.limit: // pages are cut short or the total is too large: one page will tell
+		return step{offsets: []int{max(0, reach-w.overlap())}}
 	}
-	w.ended = w.atEnd(reach) && !w.silent
-	if stuck := w.fresh == 0 && len(w.spans) > 1 && !filled; w.ended || stuck {
-		return nil
-	}
-	probe := max(0, reach-w.overlap())
-	if w.length() <= int64(reach) || w.beyond(reach) {
-		return []int{probe}
-	}
-	if len(w.spans) == 1 && w.widest < w.pager.Limit() {
-		return []int{probe} // either pages are cut short or the total is too large: one page will tell
-	}
+	return step{offsets: w.ahead(reach)}
+}
+
+// ahead are the offsets of the next batch of pages.
+func (w *walk) ahead(reach int) []int {
+	var offsets []int
 	lap := w.overlap()
 	if w.busy {
 		lap = max(lap, w.widest/busyLap)
 		w.batch = min(w.batch, busyBatch)
 	}
-	for at := max(0, reach-lap); int64(at+lap) < w.length() && len(offsets) < w.batch; at += w.widest - lap {
+	for at := max(0, reach-lap); int64(at+lap) < w.length() && len(offsets) < w.batch; at += max(1, w.widest-lap) {
 		offsets = append(offsets, at)
 	}
 	w.batch *= batchGrowth
 	return offsets
-}
-
-// atEnd tells whether the list ends at reach.
-func (w *walk) atEnd(reach int) bool {
-	if reach == 0 {
-		return w.total <= 0 // else rows are kept back
-	}
-	if w.tried[max(0, reach-w.overlap())] && len(w.spans) > 1 {
-		return true // read on from there, and nothing more came
-	}
-	if len(w.spans) == 1 {
-		return w.onePage(reach)
-	}
-	for _, s := range w.spans {
-		if s.end() == reach && int64(reach) == s.total && len(s.rows) < w.widest {
-			return true // the page with the last row was not full and says that it is the last
-		}
-	}
-	return w.repeats() && w.total > 0 && w.total <= int64(len(w.spans[0].rows))
-}
-
-// onePage tells whether the first page is the whole list. It is when it is not full and says that there is no more; but a
-// server that cuts pages short and gives their length as TotalCount would look the same, so a size that this server was not
-// yet seen to exceed is looked behind once.
-func (w *walk) onePage(rows int) bool {
-	switch {
-	case rows >= w.pager.Limit():
-		return false
-	case w.total == int64(rows):
-		return w.habit.mayEndAt(rows)
-	case w.total < 0:
-		return w.habit.longer(rows)
-	}
-	return false
-}
-
-// repeats tells whether the second page was the first once more and the first was not full: the server ignores Offset, and
-// has said that there is no more.
-func (w *walk) repeats() bool {
-	return len(w.spans) == 2 && len(w.spans[0].rows) < w.pager.Limit() && slices.Equal(w.spans[0].rows, w.spans[1].rows)
 }

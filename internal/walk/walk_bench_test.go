@@ -14,7 +14,7 @@ func BenchmarkWalk(b *testing.B) {
 		list[i].Image = registry.Image{Name: list[i].Key, Counted: true, LatestTag: labels[i%100], Created: registry.Timestamp{Raw: labels[i%len(labels)], At: simEpoch.Add(-1)}}
 	}
 	for b.Loop() {
-		v, err := Read(b.Context(), fixed{list, 100}, &Habits{})
+		v, err := Read(b.Context(), fixed{list, 100}, NewHabits(100))
 		if err != nil || v.Evidence != registry.Complete || len(v.Images) != len(list) {
 			b.Fatalf("%d images, evidence %v: %v", len(v.Images), v.Evidence, err)
 		}

@@ -41,7 +41,7 @@ func TestWalkLosesNothing(t *testing.T) {
 				}
 			}
 		}
-		v, err := Read(context.Background(), s, &Habits{})
+		v, err := Read(context.Background(), s, NewHabits(s.size))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +84,7 @@ func TestCleanWalkOfAMovedList(t *testing.T) {
 				s.dead[0], s.born[8], s.next = s.clock, s.clock, 9
 			}
 		}
-		v, err := Read(t.Context(), s, &Habits{})
+		v, err := Read(t.Context(), s, NewHabits(s.size))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestSeamsTellWhatCountsDoNot(t *testing.T) {
 			s.list = []int32{7, 4, 5, 3, 1, 2, 6, 8}
 		}
 	}
-	v, err := Read(t.Context(), s, &Habits{})
+	v, err := Read(t.Context(), s, NewHabits(s.size))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestBusyList(t *testing.T) {
 			t.Run(fmt.Sprintf("%v %s mixed=%v", test.churn, test.order, mixed), func(t *testing.T) {
 				t.Parallel()
 				s := newSim(rand.New(rand.NewPCG(1, 1)), test.order, test.churn, 50_000, 100, mixed)
-				v, err := Read(t.Context(), s, &Habits{})
+				v, err := Read(t.Context(), s, NewHabits(s.size))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -158,7 +158,7 @@ func TestRejectedRowsKeepTheirPlace(t *testing.T) {
 		if key == "" {
 			list[9].Key = ""
 		}
-		v, err := Read(t.Context(), fixed{list, 10}, &Habits{})
+		v, err := Read(t.Context(), fixed{list, 10}, NewHabits(10))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,11 +174,10 @@ type fixed struct {
 	size int
 }
 
-func (f fixed) Limit() int     { return f.size }
 func (f fixed) Now() time.Time { return simEpoch }
-func (f fixed) Pages(_ context.Context, offsets []int, take func(int, registry.Page)) error {
+func (f fixed) Pages(_ context.Context, offsets []int, limit int, take func(Answer)) error {
 	for _, offset := range offsets {
-		take(offset, registry.Page{Total: int64(len(f.list)), Rows: f.list[min(offset, len(f.list)):min(offset+f.size, len(f.list))]})
+		take(Answer{Offset: offset, Page: registry.Page{Total: int64(len(f.list)), Rows: f.list[min(offset, len(f.list)):min(offset+f.size, len(f.list))]}})
 	}
 	return nil
 }
@@ -187,7 +186,7 @@ func (f fixed) Pages(_ context.Context, offsets []int, take func(int, registry.P
 // the server has shown that it can be believed.
 func TestHabits(t *testing.T) {
 	t.Parallel()
-	h := &Habits{}
+	h := NewHabits(100)
 	requests := 0
 	for i := range 100 {
 		s := newSim(rand.New(rand.NewPCG(1, 1)), byName, churn{}, 1+i%9, 100, false)
@@ -200,22 +199,12 @@ func TestHabits(t *testing.T) {
 	if requests > 100+9 {
 		t.Errorf("%d requests for 100 small repos", requests)
 	}
-	cut := newSim(rand.New(rand.NewPCG(1, 1)), byName, churn{}, 50, 20, false)
-	v, err := Read(t.Context(), lying{cut}, h) // asked for 100, gives 20 and says that these are all
+	cut := newSim(rand.New(rand.NewPCG(1, 1)), byName, churn{}, 50, 100, false)
+	cut.server = server{cut: 20, totals: totalsPage}
+	v, err := Read(t.Context(), cut, h)
 	if err != nil || len(v.Images) != 50 {
 		t.Errorf("%d images of 50: %v", len(v.Images), err)
 	}
-}
-
-// lying is a list that gives fewer rows than it is asked for and the number of those as its total.
-type lying struct{ *sim }
-
-func (l lying) Limit() int { return 100 }
-func (l lying) Pages(ctx context.Context, offsets []int, take func(int, registry.Page)) error {
-	return l.sim.Pages(ctx, offsets, func(offset int, p registry.Page) {
-		p.Total = int64(len(p.Rows))
-		take(offset, p)
-	})
 }
 
 // TestListWithoutAnEnd reads a list that goes on for ever and gives less and less a page. It is given up once, not three
@@ -223,7 +212,7 @@ func (l lying) Pages(ctx context.Context, offsets []int, take func(int, registry
 func TestListWithoutAnEnd(t *testing.T) {
 	t.Parallel()
 	list := &endlessDrops{}
-	v, err := Read(t.Context(), list, &Habits{})
+	v, err := Read(t.Context(), list, NewHabits(12))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,9 +224,8 @@ func TestListWithoutAnEnd(t *testing.T) {
 // endlessDrops gives a full page once and then two rows at any offset.
 type endlessDrops struct{ requests int }
 
-func (e *endlessDrops) Limit() int     { return 12 }
 func (e *endlessDrops) Now() time.Time { return simEpoch }
-func (e *endlessDrops) Pages(_ context.Context, offsets []int, take func(int, registry.Page)) error {
+func (e *endlessDrops) Pages(_ context.Context, offsets []int, limit int, take func(Answer)) error {
 	for _, offset := range offsets {
 		e.requests++
 		p := registry.Page{Total: 1 << 40}
@@ -248,7 +236,7 @@ func (e *endlessDrops) Pages(_ context.Context, offsets []int, take func(int, re
 		for i := range n {
 			p.Rows = append(p.Rows, registry.Row{Key: fmt.Sprint(offset + i)})
 		}
-		take(offset, p)
+		take(Answer{Offset: offset, Page: p})
 	}
 	return nil
 }
@@ -262,7 +250,7 @@ func FuzzWalk(f *testing.F) {
 	f.Add([]byte{6, 6, 1, 2, 3, 4, 5, 6, 2, 6, 5, 6, 6, 6, 1, 2, 3, 4, 5, 6, 2, 6, 5, 6})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a := &adversary{data: data}
-		v, err := Read(t.Context(), a, &Habits{})
+		v, err := Read(t.Context(), a, NewHabits(6))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -291,7 +279,6 @@ type adversary struct {
 	gave     map[string]bool
 }
 
-func (a *adversary) Limit() int     { return 6 }
 func (a *adversary) Now() time.Time { return simEpoch.Add(time.Duration(a.requests) * time.Second) }
 
 func (a *adversary) next() int {
@@ -303,7 +290,7 @@ func (a *adversary) next() int {
 	return int(b)
 }
 
-func (a *adversary) Pages(_ context.Context, offsets []int, take func(int, registry.Page)) error {
+func (a *adversary) Pages(_ context.Context, offsets []int, limit int, take func(Answer)) error {
 	if a.gave == nil {
 		a.gave = map[string]bool{}
 	}
@@ -336,7 +323,7 @@ func (a *adversary) Pages(_ context.Context, offsets []int, take func(int, regis
 				p.Rows = append(p.Rows, registry.Row{Key: name, Image: image})
 			}
 		}
-		take(offset, p)
+		take(Answer{Offset: offset, Page: p})
 	}
 	return nil
 }
