@@ -198,6 +198,9 @@ func (l *look) result() registry.RepoSync {
 		r.Status = registry.RepoHeld
 		r.Error = fmt.Sprintf("%d of %d images vanished at once; none was marked missing. If they are really gone, run sync with --allow-mass-delete %s",
 			l.vanished, l.live, s.Repo.Key.Name)
+	case s.Unread != "":
+		r.Status = registry.RepoDrifting
+		r.Error = s.Unread + "; the rows before are written, and nothing counts as absent"
 	case s.Evidence != registry.Complete:
 		r.Status = registry.RepoDrifting
 		r.Error = fmt.Sprintf("the list moved during each of %d walks; everything seen is written, absence counts less", s.Walks)

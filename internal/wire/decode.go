@@ -88,10 +88,13 @@ var bom = []byte("\ufeff")
 // Decode reads an answer to action. An error means that the body is broken or not an answer to this call; a RetCode is none.
 func (d Decoder) Decode(body []byte, action string) (Answer, error) {
 	body = bytes.TrimPrefix(body, bom)
-	if bytes.Count(body, comma) >= MaxRows && elements(body) > MaxRows {
-		return Answer{}, fmt.Errorf("%w: more than %d rows", ErrTooLarge, MaxRows)
+	rows := len(body) / rowBytes
+	if bytes.Count(body, comma) >= MaxRows { // else there cannot be more of them
+		if rows = elements(body); rows > MaxRows {
+			return Answer{}, fmt.Errorf("%w: more than %d rows", ErrTooLarge, MaxRows)
+		}
 	}
-	w := wireAnswer{ImageSet: make([]wireImage, 0, min(len(body)/rowBytes, MaxRows))}
+	w := wireAnswer{ImageSet: make([]wireImage, 0, rows)}
 	err := json.Unmarshal(body, &w)
 	if !tolerable(err) {
 		return Answer{}, fmt.Errorf("body is not JSON: %w", err)
@@ -110,7 +113,7 @@ func (d Decoder) Decode(body []byte, action string) (Answer, error) {
 	if a.Page.Total, ok = w.TotalCount.integer(); !ok || a.Page.Total < 0 {
 		a.Page.Total = -1
 	}
-	rows := len(w.ImageSet) + len(w.RepoSet)
+	rows = len(w.ImageSet) + len(w.RepoSet)
 	if err != nil || rows == 0 && a.Page.Total < 0 { // something was left out: it must not have been the list
 		listed, err := hasList(body)
 		if err != nil {
