@@ -21,10 +21,10 @@ type tally struct {
 	plainRequests   int
 }
 
-func simulate(t *tally, rng *rand.Rand, o order, c churn, images, size int, mixed bool, k clocks) {
+func simulate(t *tally, rng *rand.Rand, h *Habits, o order, c churn, images, size int, mixed bool, k clocks) {
 	s := newSim(rng, o, c, images, size, mixed)
 	s.clocks = k
-	v, err := Read(context.Background(), s, NewHabits(s.size))
+	v, err := Read(context.Background(), s, h)
 	if err != nil {
 		panic(err)
 	}
@@ -73,9 +73,10 @@ func BenchmarkDrift(b *testing.B) {
 func drift(b *testing.B, o order, c churn, mixed bool, k clocks) {
 	b.Helper()
 	var t tally
+	h := NewHabits(10) // one for all lists, as in a run
 	rng := rand.New(rand.NewPCG(1, uint64(o)))
 	for b.Loop() {
-		simulate(&t, rng, o, c, 20+rng.IntN(60), 10, mixed, k)
+		simulate(&t, rng, h, o, c, 20+rng.IntN(60), 10, mixed, k)
 	}
 	million := func(n, of int) float64 { return float64(n) / float64(max(1, of)) * 1e6 }
 	b.ReportMetric(million(t.plainLost, t.reads), "plain-lost/M")
@@ -84,4 +85,47 @@ func drift(b *testing.B, o order, c churn, mixed bool, k clocks) {
 	b.ReportMetric(million(t.unionLost, t.reads-t.complete), "union-lost/M")
 	b.ReportMetric(100*float64(t.complete)/float64(t.reads), "%complete")
 	b.ReportMetric(float64(t.requests)/float64(t.plainRequests), "requests/plain")
+}
+
+// BenchmarkDriftOfLiars reads lists that move from servers that cut pages as they like, begin and cease to in the middle of a list, and lie in
+// TotalCount, all through one reader. It prints in how many of a million reads that are called complete an image is missing.
+func BenchmarkDriftOfLiars(b *testing.B) {
+	for totals := totalsTrue; totals <= totalsLarger; totals++ {
+		b.Run(totals.String(), func(b *testing.B) {
+			cuts := []int{0, 0, 1, 2, 3, 4, 5, 7, 10}
+			rates := []churn{{}, {0.02, 0.01, 0.01}, {0.6, 0.3, 0.3}}
+			h := NewHabits(10)
+			rng := rand.New(rand.NewPCG(1, uint64(totals)))
+			var t tally
+			v := server{totals: totals}
+			for b.Loop() {
+				if rng.IntN(8) == 0 {
+					v.cut = cuts[rng.IntN(len(cuts))]
+				}
+				s := newSim(rng, order(rng.IntN(int(anyOrder))), rates[rng.IntN(len(rates))], rng.IntN(40), 10, rng.IntN(2) == 0)
+				s.server = v
+				s.happen = func() {
+					s.live()
+					if rng.IntN(20) == 0 {
+						s.cut = cuts[rng.IntN(len(cuts))]
+					}
+				}
+				got, err := Read(b.Context(), s, h)
+				if err != nil {
+					b.Fatal(err)
+				}
+				t.reads++
+				t.requests += s.requests
+				if got.Evidence == registry.Complete {
+					t.complete++
+					if s.lost(got.Began, got.Images) > 0 {
+						t.lost++
+					}
+				}
+			}
+			b.ReportMetric(float64(t.lost)/float64(max(1, t.complete))*1e6, "complete-lost/M")
+			b.ReportMetric(100*float64(t.complete)/float64(t.reads), "%complete")
+			b.ReportMetric(float64(t.requests)/float64(t.reads), "requests/read")
+		})
+	}
 }

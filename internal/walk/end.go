@@ -17,21 +17,37 @@ func (w *walk) length() int64 {
 
 // atEnd reports whether the list ends at reach.
 func (w *walk) atEnd(reach int) bool {
-	if reach == 0 {
-		return w.total <= 0 // else rows are kept back
-	}
-	if w.tried[max(0, reach-w.overlap())] && len(w.spans) > 1 {
-		return true // read on from there, and nothing more came
-	}
-	if len(w.spans) == 1 {
+	switch {
+	case reach == 0:
+		return w.total <= 0 && !w.silent // else rows are kept back, or nothing is known of any
+	case len(w.spans) == 1:
 		return w.onePage(reach)
+	case w.nothingBehind(reach):
+		return w.beyond(reach) || w.total == int64(reach)
 	}
 	for _, s := range w.spans {
 		if s.end() == reach && int64(reach) == s.total && len(s.rows) < w.widest && !w.lied {
 			return true // the page with the last row was not full and says that it is the last
 		}
 	}
-	return w.repeats() && w.total > 0 && w.total <= int64(len(w.spans[0].rows))
+	return w.repeats() && len(w.spans) > 2
+}
+
+// nothingBehind reports whether the list was read on from its last rows and nothing more came. A server that has just begun to give no more rows
+// than pages share would look the same, so TotalCount or an empty page behind has to confirm it.
+func (w *walk) nothingBehind(reach int) bool {
+	return len(w.spans) > 1 && w.tried[max(0, reach-w.overlap())]
+}
+
+// confirm is the offset that shows whether the list ends where it seems to; false when it does not seem to.
+func (w *walk) confirm(reach int) (offset int, seems bool) {
+	switch {
+	case w.nothingBehind(reach):
+		return reach, true
+	case w.repeats():
+		return 3*reach + 5, true // no list moves as far between two pages
+	}
+	return 0, false
 }
 
 // onePage reports whether the first page is the whole list. A page that is not full and says that there is no more may still have been cut
@@ -40,8 +56,9 @@ func (w *walk) onePage(rows int) bool {
 	return rows < w.limit && w.total == int64(rows) && w.habits.believed(rows)
 }
 
-// repeats reports whether the second page was the first once more and the first was not full: the server ignores Offset, and
-// has said that there is no more.
+// repeats reports whether all pages are the first once more, which was not full and says that there is no more: the server ignores Offset.
 func (w *walk) repeats() bool {
-	return len(w.spans) == 2 && len(w.spans[0].rows) < w.limit && slices.Equal(w.spans[0].rows, w.spans[1].rows)
+	first := w.spans[0].rows
+	return len(w.spans) > 1 && len(first) < w.limit && w.total > 0 && w.total <= int64(len(first)) &&
+		!slices.ContainsFunc(w.spans, func(s span) bool { return !slices.Equal(s.rows, first) })
 }

@@ -9,6 +9,7 @@ import (
 type finding struct {
 	list       []int32 // the rows in the list's order, each seam once
 	broken     int     // neighbours that do not share the rows they should
+	torn       int     // of these, neighbours that hold different rows in the same places
 	duplicates int     // rows met again outside a seam
 	blank      int     // rows that cannot be told from others
 	counted    bool    // as many rows were seen as there were at the beginning, none of them made meanwhile
@@ -29,12 +30,14 @@ func (w *walk) check() finding {
 		if len(s.rows) == 0 && s.offset >= reach {
 			continue // asked for beyond the end
 		}
+		shared := min(max(0, len(f.list)-s.offset), len(s.rows))
 		if !w.joins(f.list, s) {
 			f.broken++
 		}
-		if shared := max(0, len(f.list)-s.offset); shared < len(s.rows) {
-			f.list = append(f.list, s.rows[shared:]...)
+		if shared > 0 && !slices.Equal(f.list[s.offset:s.offset+shared], s.rows[:shared]) {
+			f.torn++
 		}
+		f.list = append(f.list, s.rows[shared:]...)
 	}
 	met := make([]bool, len(w.book.images))
 	for _, n := range f.list {

@@ -76,7 +76,9 @@ func (r *reader) judge(ctx context.Context, w *walk) error {
 	} else {
 		r.ends = 0
 	}
-	agreed := r.ends >= 2 && r.book.sameAsBefore() && (slices.Equal(f.list, r.last.list) || f.counted)
+	// In a list at rest no page contradicts another; those of a server that repeats pages do, in the same places walk after walk.
+	atRest := slices.Equal(f.list, r.last.list) && (f.torn == 0 || w.repeats())
+	agreed := r.ends >= 2 && r.book.sameAsBefore() && (atRest || f.counted)
 	v := whole
 	if !f.clean && !agreed {
 		var err error
@@ -88,7 +90,7 @@ func (r *reader) judge(ctx context.Context, w *walk) error {
 	switch {
 	case v == whole:
 		s.Evidence = registry.Complete
-	case v == linked, r.ends == maxWalks:
+	case v == linked, r.ends == maxWalks && int64(len(r.book.images)+f.blank) >= w.total: // else rows are known to be missing
 		s.Evidence = registry.Drifting
 	}
 	s.Walks++

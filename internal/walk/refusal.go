@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-
-	"syncer/internal/registry"
 )
 
 // smallerPages are asked for when a list's first page is refused; the last is the documented default.
@@ -63,10 +61,11 @@ func (w *walk) firstOfFewer(ctx context.Context, refusal Answer) (Answer, error)
 
 // overcome goes on after a page behind the first was refused, or ends the walk.
 //
-// Where as many rows as TotalCount says were read, the refusal of what lies behind them is an end like an empty page. Else fewer rows are
+// Where as many rows as TotalCount says were read, or reading on from the last brought no more, the refusal of what lies behind them is an
+// end like an empty page. Else fewer rows are
 // asked for: the registry may have lowered its maximum, or gives nothing behind some row, and the rows before that are wanted.
 func (w *walk) overcome(ctx context.Context, refusal Answer) error {
-	if refusal.OutOfRange && refusal.Offset >= w.reach() && w.saidNoMore() {
+	if refusal.OutOfRange && refusal.Offset >= w.reach() && (w.saidNoMore() || w.nothingBehind(w.reach())) {
 		w.endAt(refusal.Offset)
 		return nil
 	}
@@ -77,7 +76,8 @@ func (w *walk) overcome(ctx context.Context, refusal Answer) error {
 		}
 		if a.Refused == nil {
 			w.limit, w.widest, w.batch = limit, min(w.widest, limit), firstBatch
-			w.insert(a)
+			w.tried[a.Offset] = true
+			w.lay(w.enter(a))
 			return nil
 		}
 		refusal.OutOfRange = a.OutOfRange
@@ -97,13 +97,14 @@ func (w *walk) saidNoMore() bool {
 	return w.total >= 0 && w.total <= reach && w.spans[0].total >= reach
 }
 
-// endAt lays in an empty page.
+// endAt lays in an empty page that told nothing.
 func (w *walk) endAt(offset int) {
-	w.insert(Answer{Offset: offset, Page: registry.Page{Total: w.total}})
+	w.tried[offset] = true
+	w.lay(span{offset: offset, total: -1})
 }
 
-// insert lays a page in at its place.
-func (w *walk) insert(a Answer) {
-	w.add(a)
+// lay lays a page in at its place.
+func (w *walk) lay(s span) {
+	w.spans = append(w.spans, s)
 	slices.SortStableFunc(w.spans, func(a, b span) int { return cmp.Compare(a.offset, b.offset) })
 }

@@ -78,7 +78,7 @@ type walk struct {
 	known  int64 // where the walk before found the end; 0: nowhere
 	steady bool  // every page gave the same total
 	lied   bool  // a page held rows beyond the total it told
-	silent bool  // a page said nothing of the list, which proves neither an end nor anything else
+	silent bool  // a page said nothing of the list, so an empty list is not proven
 	busy   bool  // the list moves so much that pages lose their links
 	widest int   // rows of the largest page since limit was lowered, which is what the next is expected to have
 	batch  int
@@ -217,9 +217,14 @@ func (w *walk) next(last step, fresh int) step {
 	switch {
 	case len(gaps) > 0:
 		return step{offsets: gaps, gaps: true}
-	case w.atEnd(reach) && !w.silent:
+	case w.atEnd(reach):
 		w.state = ended
 		return step{}
+	}
+	if offset, seems := w.confirm(reach); seems && !w.tried[offset] {
+		return step{offsets: []int{offset}}
+	}
+	switch {
 	case fresh == 0 && len(w.spans) > 1 && !last.gaps:
 		w.state = stuck
 		return step{}
