@@ -200,7 +200,7 @@ func (l *look) result() registry.RepoSync {
 			l.vanished, l.live, s.Repo.Key.Name)
 	case s.Unread != "":
 		r.Status = registry.RepoDrifting
-		r.Error = s.Unread + "; the rows before are written, and nothing counts as absent"
+		r.Error = s.Unread + "; what was read is written, and nothing counts as absent"
 	case s.Evidence != registry.Complete:
 		r.Status = registry.RepoDrifting
 		r.Error = fmt.Sprintf("the list moved during each of %d walks; everything seen is written, absence counts less", s.Walks)

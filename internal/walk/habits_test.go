@@ -209,6 +209,25 @@ func TestWindow(t *testing.T) {
 	}
 }
 
+// TestListThatCannotBeReadAgain refuses the second walk of a list that moved. What the first saw is kept.
+func TestListThatCannotBeReadAgain(t *testing.T) {
+	t.Parallel()
+	s := newSim(rand.New(rand.NewPCG(1, 1)), byName, churn{}, 8, 6, false)
+	s.clocks = clocksMute
+	s.happen = func() {
+		switch s.requests {
+		case 2:
+			s.list = []int32{7, 4, 5, 3, 1, 2, 6, 8}
+		case 3:
+			s.behind = -1
+		}
+	}
+	got, err := Read(t.Context(), s, NewHabits(6))
+	if err != nil || len(got.Images) < 8 || got.Evidence != registry.Partial || got.Unread == nil {
+		t.Errorf("%d images, evidence %v, unread %v: %v", len(got.Images), got.Evidence, got.Unread, err)
+	}
+}
+
 // TestNamelessRowsAreCounted reads rows of every kind of use.
 func TestNamelessRowsAreCounted(t *testing.T) {
 	t.Parallel()

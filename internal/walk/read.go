@@ -3,6 +3,7 @@ package walk
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -49,6 +50,13 @@ func Read(ctx context.Context, p Pager, h *Habits) (Result, error) {
 		w.known = r.known
 		if err := w.run(ctx); err != nil {
 			return Result{}, err
+		}
+		if len(w.spans) == 0 { // not even the first page was given
+			if r.result.Walks == 0 {
+				return Result{}, w.bar
+			}
+			r.result.Unread = fmt.Errorf("the list moved and could not be read again: %w", w.bar)
+			break
 		}
 		if err := r.judge(ctx, w); err != nil {
 			return Result{}, err

@@ -22,7 +22,8 @@ func (w *walk) first(ctx context.Context) error {
 		return err
 	}
 	if a.Refused != nil {
-		return a.Refused
+		w.state, w.bar = barred, a.Refused
+		return nil
 	}
 	w.size = w.limit
 	w.add(a)

@@ -57,7 +57,7 @@ func (v server) give(list []int32, offset, limit int) (rows []int32, refusal Ans
 	switch {
 	case v.most > 0 && limit > v.most, v.window > 0 && offset+limit > v.window, v.inside && offset >= len(list) && offset > 0:
 		return nil, Answer{Offset: offset, Refused: errOutOfRange, OutOfRange: true}
-	case v.behind > 0 && offset > v.behind:
+	case v.behind != 0 && offset > v.behind:
 		return nil, Answer{Offset: offset, Refused: errBroken}
 	}
 	if v.cut > 0 {

@@ -99,7 +99,7 @@ type step struct {
 
 // run reads until the end is seen, nothing new comes any more, the registry gives no more, or the budget is used up.
 func (w *walk) run(ctx context.Context) error {
-	if err := w.first(ctx); err != nil {
+	if err := w.first(ctx); err != nil || w.state != reading {
 		return err
 	}
 	last, fresh := step{}, w.book.seen

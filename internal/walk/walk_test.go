@@ -247,14 +247,18 @@ func FuzzWalk(f *testing.F) {
 	f.Add([]byte{3, 3, 0, 1, 2, 3, 3, 1, 2, 3})
 	f.Add(slices.Repeat([]byte{4, 255, 1, 2, 3, 4}, 40))
 	f.Add(slices.Repeat([]byte{1, 0, 7}, 100))
+	f.Add([]byte{6, 9, 1, 2, 3, 4, 5, 6, 1, 253, 0, 253, 3, 9, 5, 6, 7})
 	f.Add([]byte{6, 6, 1, 2, 3, 4, 5, 6, 2, 6, 5, 6, 6, 6, 1, 2, 3, 4, 5, 6, 2, 6, 5, 6})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a := &adversary{data: data}
 		v, err := Read(t.Context(), a, NewHabits(6))
 		if err != nil {
-			t.Fatal(err)
+			if len(a.gave) > 0 {
+				t.Fatalf("%d images were given: %v", len(a.gave), err)
+			}
+			return
 		}
-		if unique(v.Images) != len(v.Images) || v.Walks < 1 || v.Walks > maxWalks || v.Pages != a.requests {
+		if unique(v.Images) != len(v.Images) || v.Walks < 1 || v.Walks > maxWalks || v.Pages > a.requests {
 			t.Fatalf("%d images, %d walks, %d pages, %d requests", len(v.Images), v.Walks, v.Pages, a.requests)
 		}
 		if limit := maxWalks * (2*sparePages + 8*(a.rows+2)); a.requests > limit {
@@ -271,7 +275,8 @@ func FuzzWalk(f *testing.F) {
 	})
 }
 
-// adversary answers with what its data says, whatever it is asked: a number of rows, a total, and the rows.
+// adversary answers with what its data says, whatever it is asked: a number of rows, a total or a refusal,
+// and the rows.
 type adversary struct {
 	data     []byte
 	requests int
@@ -303,6 +308,9 @@ func (a *adversary) Pages(_ context.Context, offsets []int, limit int, take func
 			p.Total = 1 << 62
 		case 254:
 			p.Total = -1
+		case 253:
+			take(Answer{Offset: offset, Refused: errOutOfRange, OutOfRange: n > 0})
+			continue
 		default:
 			p.Total = int64(total)
 		}
