@@ -39,7 +39,7 @@ func (b *book) turn() {
 	b.last, b.seen, b.again, b.complaints = b.seen, 0, 0, 0
 }
 
-// sameAsBefore tells whether this walk saw exactly the rows that the walk before it saw.
+// sameAsBefore reports whether this walk saw exactly the rows that the walk before it saw.
 func (b *book) sameAsBefore() bool {
 	return b.walk > 1 && b.seen == b.last && b.again == b.seen
 }

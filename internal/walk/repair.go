@@ -22,7 +22,7 @@ import (
 // repairs bounds how many seams of a walk are read again, as a share of its pages; beyond it another walk is cheaper.
 const repairs = 0.5
 
-// headShare bounds how far the head is read again: to this part of the list's pages.
+// At most 1/headShare of the list is read again from its head.
 const headShare = 4
 
 // A walk of a long list in which more than a few rows went away before they were seen would meet the same if it was made
@@ -41,7 +41,7 @@ const (
 	busyBatch = 32 // pages asked for at a time
 )
 
-// mends are the offsets at which lost links are to be looked for in a walk that is under way.
+// mends are offsets to read again where neighbouring pages no longer overlap.
 func (w *walk) mends() []int {
 	if len(w.spans) <= firstBatch || float64(w.mended) > repairs*float64(len(w.spans)) {
 		return nil
@@ -102,7 +102,7 @@ func (w *walk) unlinked() []int {
 	return offsets
 }
 
-// rereadHead reads the head once more, as far as rows have moved there. It tells whether that is linked to the first reading
+// rereadHead reads the head once more, as far as rows have moved there. It reports whether that is linked to the first reading
 // and whether times in the rows that the walk saw move with the clock. What moves to the head meanwhile was in its old place
 // when the walk came by and need not be looked for.
 func (w *walk) rereadHead(ctx context.Context) (ok bool, err error) {
@@ -125,13 +125,13 @@ func (w *walk) rereadHead(ctx context.Context) (ok bool, err error) {
 	return false, nil
 }
 
-// live tells whether the times in the rows are of use: they moved with the clock.
+// live reports whether the times in the rows are of use: they moved with the clock.
 func (w *walk) live() bool {
 	met := w.stamps()
 	return met.made > 0 || met.touched > 0 && w.steady
 }
 
-// sideBySide tells whether two rows stand side by side in both pages.
+// sideBySide reports whether two rows stand side by side in both pages.
 func sideBySide(a, b []int32) bool {
 	if n := len(a); n >= seam && len(b) >= seam && slices.Equal(a[n-seam:], b[:seam]) && a[n-1] != nameless && a[n-2] != nameless {
 		return true // as pages of a list at rest do

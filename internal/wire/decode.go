@@ -72,7 +72,7 @@ func (r *wireRepo) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// tolerable tells whether the library decoded on in spite of err: a value of another type than expected is left out.
+// tolerable reports whether the library decoded on in spite of err: a value of another type than expected is left out.
 func tolerable(err error) bool {
 	var mismatch *json.UnmarshalTypeError
 	return err == nil || errors.As(err, &mismatch)
@@ -156,7 +156,7 @@ func elements(body []byte) int {
 	return n
 }
 
-// hasList tells whether there is a list: an array, null, or the empty object that some encoders make of an empty table.
+// hasList reports whether there is a list: an array, null, or the empty object that some encoders make of an empty table.
 // Anything else in its place is an error.
 func hasList(body []byte) (listed bool, err error) {
 	var sets struct{ ImageSet, RepoSet json.RawMessage }
