@@ -38,13 +38,12 @@ func (r *reader) body(in *input) error {
 		if row.Image.Counted {
 			o, reason = r.bodyRow(row, at)
 		}
-		more := false
 		if reason == "" {
-			more = r.give(o)
+			r.give(o)
 		} else {
-			more = r.bad(0, fmt.Sprintf("row %d: %s", i+1, reason))
+			r.bad(0, fmt.Sprintf("row %d: %s", i+1, reason))
 		}
-		if !more {
+		if r.stopped {
 			return nil
 		}
 	}

@@ -131,6 +131,22 @@ func TestRowWithoutNameProvesNothing(t *testing.T) {
 	w.expect("the unreadable row may be b", presenceSQL, "a|0|-|-|-", "b|0|-|-|30T11:00")
 }
 
+// A list of which only the beginning could be read says why, and proves nothing of the rest, however often it is read.
+func TestRowsThatCouldNotBeRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.look(registry.Complete, many(40))
+	for range 5 {
+		w.now = w.now.Add(time.Hour)
+		w.apply(registry.Snapshot{
+			Repo: w.repo, FinishedAt: w.now, StartedAt: w.now, Images: many(20), Evidence: registry.Partial, Unread: "rows from 20 on could not be read: no",
+		})
+	}
+	w.expect("the repo drifts and says why", `SELECT last_status, last_error FROM syncer.repos`,
+		"drifting|rows from 20 on could not be read: no; what was read is written, and nothing counts as absent")
+	w.expect("nothing counts as absent", `SELECT count(*) FROM syncer.images WHERE absence > 0 OR missing_since IS NOT NULL`, "0")
+}
+
 func TestClockThatStepsBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

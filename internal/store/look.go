@@ -129,7 +129,8 @@ func (l *look) judge(c *changes) {
 	limit := max(massDeleteMin, (int(l.live)+l.vanished)*massDeletePercent/100)
 	empty := len(l.snap.Images) == 0 && l.vanished > 0
 	doubtful := l.vanished > limit || empty
-	l.isHeld = doubtful && !l.release
+	readToTheEnd := l.snap.Unread == "" // else the rest did not vanish: the look holds nothing back and releases nothing
+	l.isHeld = doubtful && !l.release && readToTheEnd
 	l.weight = l.snap.Evidence.Weight()
 	if l.isHeld || l.hasNameless() {
 		l.weight = 0
@@ -139,7 +140,7 @@ func (l *look) judge(c *changes) {
 	case l.isHeld && l.heldSince == nil:
 		l.event(c, nil, "held", nil, &vanished)
 		l.heldSince = &l.at
-	case !l.isHeld && l.heldSince != nil:
+	case !l.isHeld && l.heldSince != nil && readToTheEnd:
 		l.event(c, nil, "released", nil, &vanished)
 		l.heldSince = nil
 	}

@@ -40,7 +40,7 @@ func TestMemory(t *testing.T) { //nolint:paralleltest // weighs the heap, which 
 type ondemand struct{ n int }
 
 func (e ondemand) Now() time.Time { return simEpoch }
-func (e ondemand) Pages(_ context.Context, offsets []int, limit int, take func(Answer)) error {
+func (e ondemand) Pages(_ context.Context, offsets []int, _ int, take func(Answer)) error {
 	for _, offset := range offsets {
 		p := registry.Page{Total: int64(e.n)}
 		for i := offset; i < min(e.n, offset+1000); i++ {

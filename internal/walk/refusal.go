@@ -13,13 +13,15 @@ var smallerPages = []int{100, 50, 20}
 // first reads the first page, with fewer rows where the registry refuses to give as many as it is asked for.
 func (w *walk) first(ctx context.Context) error {
 	a, err := w.ask(ctx, 0, w.limit)
-	if err == nil && a.Refused != nil && a.OutOfRange {
-		a, err = w.firstOfFewer(ctx, a)
-	} else if err == nil && a.Refused == nil {
-		w.habits.accepted(w.limit)
-	}
 	if err != nil {
 		return err
+	}
+	if a.Refused == nil {
+		w.habits.accepted(w.limit)
+	} else if a.OutOfRange {
+		if a, err = w.firstOfFewer(ctx, a); err != nil {
+			return err
+		}
 	}
 	if a.Refused != nil {
 		w.state, w.bar = barred, a.Refused

@@ -175,7 +175,7 @@ type fixed struct {
 }
 
 func (f fixed) Now() time.Time { return simEpoch }
-func (f fixed) Pages(_ context.Context, offsets []int, limit int, take func(Answer)) error {
+func (f fixed) Pages(_ context.Context, offsets []int, _ int, take func(Answer)) error {
 	for _, offset := range offsets {
 		take(Answer{Offset: offset, Page: registry.Page{Total: int64(len(f.list)), Rows: f.list[min(offset, len(f.list)):min(offset+f.size, len(f.list))]}})
 	}
@@ -225,7 +225,7 @@ func TestListWithoutAnEnd(t *testing.T) {
 type endlessDrops struct{ requests int }
 
 func (e *endlessDrops) Now() time.Time { return simEpoch }
-func (e *endlessDrops) Pages(_ context.Context, offsets []int, limit int, take func(Answer)) error {
+func (e *endlessDrops) Pages(_ context.Context, offsets []int, _ int, take func(Answer)) error {
 	for _, offset := range offsets {
 		e.requests++
 		p := registry.Page{Total: 1 << 40}
@@ -295,7 +295,7 @@ func (a *adversary) next() int {
 	return int(b)
 }
 
-func (a *adversary) Pages(_ context.Context, offsets []int, limit int, take func(Answer)) error {
+func (a *adversary) Pages(_ context.Context, offsets []int, _ int, take func(Answer)) error {
 	if a.gave == nil {
 		a.gave = map[string]bool{}
 	}
