@@ -66,6 +66,7 @@ CREATE TABLE syncer.repos (
     held_since        timestamptz,
     absence           smallint NOT NULL DEFAULT 0,
     gone_at           timestamptz,
+    unconfigured_at   timestamptz,
     UNIQUE (source, name)
 ) WITH (fillfactor = 70); -- every look writes the row: room for HOT updates
 COMMENT ON TABLE syncer.repos IS 'One row a repo. The row lock of a repo orders everything that is written about it.';
@@ -82,9 +83,10 @@ COMMENT ON COLUMN syncer.repos.last_complete_at IS 'Last look that proves absenc
 COMMENT ON COLUMN syncer.repos.last_attempt_at IS 'Last time a run tried the repo.';
 COMMENT ON COLUMN syncer.repos.last_status IS 'Outcome of that try.';
 COMMENT ON COLUMN syncer.repos.last_error IS 'Reason of that outcome when it is not ok.';
-COMMENT ON COLUMN syncer.repos.held_since IS 'Since when vanished images of the repo are held back as doubtful; NULL when none are.';
-COMMENT ON COLUMN syncer.repos.absence IS 'Evidence that the repo itself is gone: 2 for each complete listing without it, cleared by a look.';
+COMMENT ON COLUMN syncer.repos.held_since IS 'Since when vanished images of the repo, or its own leaving, are held back as doubtful; NULL when they are not.';
+COMMENT ON COLUMN syncer.repos.absence IS 'Evidence that the repo itself is gone: 2 for each complete listing without it, at most 2 while its source is held, cleared by a look.';
 COMMENT ON COLUMN syncer.repos.gone_at IS 'When that evidence reached 4.';
+COMMENT ON COLUMN syncer.repos.unconfigured_at IS 'Since when neither configuration nor discovery names the repo; cleared by the next try.';
 
 CREATE TABLE syncer.repo_syncs (
     run_id         bigint NOT NULL,

@@ -137,8 +137,9 @@ SELECT source,
        first_seen_at,
        last_complete_at AS last_complete_sync_at,
        last_attempt_at,
-       last_status,
-       last_error
+       CASE WHEN unconfigured_at IS NULL THEN last_status ELSE 'unconfigured' END AS last_status,
+       CASE WHEN unconfigured_at IS NULL THEN last_error ELSE 'neither configuration nor discovery names it any more' END AS last_error,
+       COALESCE(gone_at, unconfigured_at) AS gone_at
 FROM syncer.repos
 WHERE last_attempt_at IS NOT NULL OR first_seen_at IS NOT NULL; -- a row that a run has merely claimed says nothing yet
 COMMENT ON VIEW reporting.repos IS 'Every repo with its totals, how fresh they are and how the last try went.';
@@ -150,8 +151,9 @@ COMMENT ON COLUMN reporting.repos.pull_count IS 'Sum of the last counts of these
 COMMENT ON COLUMN reporting.repos.first_seen_at IS 'First look that read the repo''s list; NULL when none could.';
 COMMENT ON COLUMN reporting.repos.last_complete_sync_at IS 'Last look that read the whole list; NULL when none did.';
 COMMENT ON COLUMN reporting.repos.last_attempt_at IS 'Last time a run tried the repo; NULL when it is known from imported observations alone.';
-COMMENT ON COLUMN reporting.repos.last_status IS 'Outcome of that try: ok, drifting, held, failed or locked.';
+COMMENT ON COLUMN reporting.repos.last_status IS 'Outcome of that try: ok, drifting, held, failed or locked; unconfigured when nothing names the repo any more.';
 COMMENT ON COLUMN reporting.repos.last_error IS 'Why the outcome was not ok; NULL when it was.';
+COMMENT ON COLUMN reporting.repos.gone_at IS 'Since when the repo is gone: two complete lists did not hold it, or (last_status unconfigured) nothing names it any more. NULL while it is read.';
 
 CREATE VIEW reporting.image_events AS
 SELECT e.at,
@@ -208,7 +210,7 @@ COMMENT ON COLUMN reporting.repo_events.at IS 'Look, or listing, that noticed it
 COMMENT ON COLUMN reporting.repo_events.source IS 'Configured source.';
 COMMENT ON COLUMN reporting.repo_events.project_id IS 'Project of the repo; empty for the account''s default project.';
 COMMENT ON COLUMN reporting.repo_events.repo IS 'Repo name.';
-COMMENT ON COLUMN reporting.repo_events.event IS 'held: too many images vanished at once, nothing was marked; released: marked after all; gone: no longer listed; back: listed again.';
+COMMENT ON COLUMN reporting.repo_events.event IS 'held: too many images, or repos of its source, vanished at once, nothing was marked; released: marked after all; gone: no longer listed; back: listed again.';
 COMMENT ON COLUMN reporting.repo_events.old_value IS 'Value before, as far as the event has one.';
 COMMENT ON COLUMN reporting.repo_events.new_value IS 'Value after, as far as the event has one.';
 

@@ -146,7 +146,7 @@ func (a *app) backfillInto(ctx context.Context, s *store.Store, cfg config.Confi
 	}
 	bar := a.newProgress(ctx, "reading repos", log)
 	var failed []registry.RepoSync
-	res, err := syncer.New(storeSink{s}, lanes, syncer.Options{
+	res, err := syncer.New(storeSink{s, false}, lanes, syncer.Options{
 		Kind: registry.RunBackfill, Version: version(), Shard: cfg.Shard.Index, Shards: cfg.Shard.Count,
 		Grace: cfg.GracePeriod, Now: a.now, Logger: log, Progress: bar.show,
 		Each: func(r registry.RepoSync) {
@@ -197,9 +197,11 @@ func (u *undone) Repos(ctx context.Context) ([]registry.Repo, error) {
 	return u.left(all), err
 }
 
-// Unlisted compares with everything that was listed, done or not.
-func (u *undone) Unlisted(known, _ []registry.Repo) []registry.Repo {
-	return u.left(u.Source.Unlisted(known, u.all))
+// Missing compares with everything that was listed, done or not.
+func (u *undone) Missing(known []registry.KnownRepo, _ []registry.Repo) registry.Departures {
+	d := u.Source.Missing(known, u.all)
+	d.Unlisted = u.left(d.Unlisted)
+	return d
 }
 
 func (u *undone) left(repos []registry.Repo) []registry.Repo {

@@ -14,6 +14,7 @@ import (
 	"syncer/internal/fetch"
 	"syncer/internal/registry"
 	"syncer/internal/store"
+	"syncer/internal/syncer"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -34,8 +35,7 @@ Ends with the exit code of the first thing that fails: 2 configuration or clock,
 const (
 	checkAttempts = 2
 	checkTimeout  = 15 * time.Second
-	maxSkew       = time.Minute // what the answer was under way counts too
-	listedRepos   = 10          // named of each source
+	listedRepos   = 10 // named of each source
 )
 
 // checkError is a check of which something failed.
@@ -89,12 +89,15 @@ func (c *checker) source(ctx context.Context, s config.Source) {
 		c.result.fail(name, exitUsage, err.Error(), "")
 		return
 	}
-	if err := source.Check(ctx); err != nil {
-		c.sourceFailed(name, err)
-		return
-	}
+	checked := source.Check(ctx)
 	if skew, ok := source.ClockSkew(); ok && (!c.timed || skew.Abs() > c.skew.Abs()) {
 		c.skew, c.timed = skew, true
+	}
+	if checked != nil {
+		for _, err := range each(checked) {
+			c.sourceFailed(name, err)
+		}
+		return
 	}
 	c.result.ok(name, s.APIBaseURL+" answers, and the credentials are accepted")
 	repos, err := source.Repos(ctx)
@@ -102,6 +105,14 @@ func (c *checker) source(ctx context.Context, s config.Source) {
 		c.sourceFailed(name, err)
 	}
 	c.result.wouldSync(s.Name, repos, c.cfg.Shard)
+}
+
+// each is the errors that one joins.
+func each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
 }
 
 func (c *checker) sourceFailed(name string, err error) {
@@ -187,7 +198,7 @@ func (c *checker) schema(ctx context.Context, s *store.Store, local bool) {
 func (c *checker) clock() {
 	switch {
 	case !c.timed:
-	case c.skew.Abs() > maxSkew:
+	case c.skew.Abs() > syncer.MaxSkew:
 		c.result.fail("clock", exitUsage, fmt.Sprintf("differs by %s from the registry's", c.skew.Abs().Round(time.Second)), "set this machine's clock, by NTP")
 	default:
 		c.result.ok("clock", "agrees with the registry's")

@@ -98,7 +98,7 @@ func demoRuns(ctx context.Context, s *store.Store, sim *fakeapi.Simulation, log 
 		if err != nil {
 			return fmt.Errorf("open the simulated registry: %w", err)
 		}
-		_, err = syncer.New(storeSink{s}, []syncer.Lane{{Source: source, Readers: 4}}, syncer.Options{
+		_, err = syncer.New(storeSink{s, false}, []syncer.Lane{{Source: source, Readers: 4}}, syncer.Options{
 			Kind: registry.RunSync, Version: version(), Shards: 1, Now: sim.World().Now, Logger: log,
 		}).Run(ctx)
 		if err != nil {

@@ -221,7 +221,7 @@ func (s *script) registry(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("UCLOUD_SECURITY_TOKEN", securityToken)
 }
 
-// change is the command world: fill REPO N, pull REPO IMAGE N, push REPO IMAGE TAG, put REPO IMAGE N, remove REPO IMAGE, drop REPO, fail REPO STATUS, well.
+// change is the command world: fill REPO N, pull REPO IMAGE N, push REPO IMAGE TAG, put REPO IMAGE N, remove REPO IMAGE, drop REPO, project ID, fail REPO STATUS, well.
 func (s *script) change(ts *testscript.TestScript, _ bool, args []string) {
 	number := func(i int) int {
 		n, err := strconv.Atoi(args[i])
@@ -241,6 +241,8 @@ func (s *script) change(ts *testscript.TestScript, _ bool, args []string) {
 		s.world.PutImages(args[1], fakeapi.Image{Name: args[2], Pulls: int64(number(3)), Tag: "v1"})
 	case "remove":
 		ok = s.world.RemoveImage(args[1], args[2])
+	case "project":
+		s.world.AddProject(fakeapi.Project{ID: args[1]})
 	case "drop":
 		s.world.RemoveRepo(args[1])
 	case "fail":

@@ -12,6 +12,7 @@ import (
 	"syncer/internal/config"
 	"syncer/internal/registry"
 	"syncer/internal/store"
+	"syncer/internal/syncer"
 )
 
 // lastRuns is how many runs status shows.
@@ -23,8 +24,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show the last runs, how fresh each repo is, and which repos fail",
 		Long: `Shows the last runs and every repo with the time of its last complete read, the oldest first. With --max-age it ends with 1
-when a repo was not read completely for longer than that, or when there is none. Repos that were not tried for a week, while others of
-their source were, are not configured any more and do not count.`,
+when a repo was not read completely for longer than that, when it was read at a time that is still to come, or when there is none.
+Repos that are gone or not configured any more do not count, nor do those that were not tried for a week while others of their source
+were.`,
 		Example: "  syncer status\n  syncer status --max-age 3h --output json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -66,7 +68,8 @@ func (a *app) status(ctx context.Context, maxAge time.Duration) error {
 type statusResult struct {
 	Runs  []statusRun  `json:"runs"`
 	Repos []statusRepo `json:"repos"`
-	Stale int          `json:"stale"` // repos older than --max-age
+	Stale int          `json:"stale"`           // repos older than --max-age
+	Ahead int          `json:"ahead,omitempty"` // repos whose last complete read bears a time that is still to come
 }
 
 type statusRun struct {
@@ -94,8 +97,9 @@ type statusRepo struct {
 	LastAttemptAt      *time.Time `json:"last_attempt_at"`
 	LastStatus         *string    `json:"last_status"`
 	LastError          *string    `json:"last_error,omitempty"`
+	GoneAt             *time.Time `json:"gone_at,omitempty"`
 	Stale              bool       `json:"stale"`
-	Forgotten          bool       `json:"forgotten"` // not tried for a week while others of its source were: not configured any more
+	Forgotten          bool       `json:"forgotten"` // gone or not configured any more, or not tried for a week while others of its source were
 }
 
 func newStatusResult(runs []store.RunRow, repos []store.RepoRow, now time.Time, maxAge time.Duration) statusResult {
@@ -107,28 +111,44 @@ func newStatusResult(runs []store.RunRow, repos []store.RepoRow, now time.Time, 
 			HistoryRows: r.HistoryRows, Error: r.Error,
 		})
 	}
-	newest := lastAttempts(repos)
+	newest := lastAttempts(repos, now)
 	for _, r := range repos {
-		forgotten := r.LastAttemptAt == nil || newest[r.Source].Sub(*r.LastAttemptAt) > store.ForgottenAfter
-		stale := maxAge > 0 && !forgotten && (r.LastCompleteSyncAt == nil || now.Sub(*r.LastCompleteSyncAt) > maxAge)
+		forgotten := r.GoneAt != nil || r.LastAttemptAt == nil || newest[r.Source].Sub(*r.LastAttemptAt) > store.ForgottenAfter
+		stale := maxAge > 0 && !forgotten && !isFresh(r.LastCompleteSyncAt, now, maxAge)
+		if !forgotten && r.LastCompleteSyncAt != nil && r.LastCompleteSyncAt.Sub(now) > syncer.MaxSkew {
+			result.Ahead++
+		}
 		if stale {
 			result.Stale++
 		}
 		result.Repos = append(result.Repos, statusRepo{
 			Source: r.Source, ProjectID: r.ProjectID, Repo: r.Repo, Images: r.Images, PullCount: r.PullCount,
-			LastCompleteSyncAt: r.LastCompleteSyncAt, LastAttemptAt: r.LastAttemptAt, LastStatus: r.LastStatus, LastError: r.LastError,
+			LastCompleteSyncAt: r.LastCompleteSyncAt, LastAttemptAt: r.LastAttemptAt, LastStatus: r.LastStatus, LastError: r.LastError, GoneAt: r.GoneAt,
 			Stale: stale, Forgotten: forgotten,
 		})
 	}
 	return result
 }
 
-// lastAttempts are the newest tries of any repo, by source.
-func lastAttempts(repos []store.RepoRow) map[string]time.Time {
+// isFresh tells whether a complete read is as young as is wanted. One from the future says nothing of how old it is: a clock was
+// wrong then, or is now.
+func isFresh(at *time.Time, now time.Time, maxAge time.Duration) bool {
+	return at != nil && now.Sub(*at) <= maxAge && at.Sub(now) <= syncer.MaxSkew
+}
+
+// lastAttempts are the newest tries of any repo, by source; none is later than now.
+func lastAttempts(repos []store.RepoRow, now time.Time) map[string]time.Time {
 	newest := map[string]time.Time{}
 	for _, r := range repos {
-		if r.LastAttemptAt != nil && r.LastAttemptAt.After(newest[r.Source]) {
-			newest[r.Source] = *r.LastAttemptAt
+		if r.LastAttemptAt == nil {
+			continue
+		}
+		at := *r.LastAttemptAt
+		if at.After(now) {
+			at = now
+		}
+		if at.After(newest[r.Source]) {
+			newest[r.Source] = at
 		}
 	}
 	return newest
@@ -140,6 +160,9 @@ func (r statusResult) tooOld(maxAge time.Duration) error {
 		return nil
 	case len(r.Repos) == 0:
 		return errors.New("no repo was ever read: run syncer sync")
+	case r.Stale > 0 && r.Ahead > 0:
+		return fmt.Errorf("%d of %d repos were not read completely for longer than %s, or were read at a time that is still to come (%d): check this machine's clock",
+			r.Stale, len(r.Repos), maxAge, r.Ahead)
 	case r.Stale > 0:
 		return fmt.Errorf("%d of %d repos were not read completely for longer than %s", r.Stale, len(r.Repos), maxAge)
 	default:
@@ -159,6 +182,10 @@ func (r statusResult) text(p *printer) {
 		rows = append(rows, []any{s.Source, s.Repo, s.Images, s.PullCount, s.LastCompleteSyncAt, s.LastStatus, s.failure()})
 	}
 	p.table([]string{"SOURCE", "REPO", "IMAGES", "PULLS", "LAST COMPLETE", "LAST STATUS", "ERROR"}, rows)
+	if r.Ahead > 0 {
+		p.line("")
+		p.line("%d repos were last read at a time that is still to come: check this machine's clock", r.Ahead)
+	}
 }
 
 // failure is what keeps a repo from being fresh.

@@ -63,10 +63,10 @@ credentials, 5 when the API could not be reached.`,
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.repos, "repo", nil, "read only this repo, as `NAME` or SOURCE/NAME; may be repeated")
 	flags.StringVar(&f.shard, "shard", "", "read only part `I/N` of the repos, I from 0")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "tell what would be written, and write nothing")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "do all that the run would do, tell what came of it with the run's exit code, and keep nothing")
 	flags.BoolVar(&f.migrate, "migrate", false, "bring the database's schema up to date first; always done for local:DIR")
 	flags.Var(&f.onLocked, "on-locked", "what to do about a repo that another run is reading")
-	flags.StringArrayVar(&f.allowMassDelete, "allow-mass-delete", nil, "believe that the images missing from this `REPO` are gone, however many; may be repeated")
+	flags.StringArrayVar(&f.allowMassDelete, "allow-mass-delete", nil, "believe that this `REPO` (or SOURCE/* for all of a source), or the images missing from it, are gone, however many; may be repeated")
 	flags.Var(&f.maxFailed, "max-failed-repos", "how many repos may fail before the exit code tells (default 0)")
 	return cmd
 }
@@ -133,11 +133,7 @@ func (a *app) oneRun(ctx context.Context, s *store.Store, cfg config.Config, lan
 			}
 		},
 	}
-	var sink syncer.Sink = measuredSink{storeSink{s}, m, a.now}
-	if f.dryRun {
-		sink = previewSink{s}
-	}
-	res, err := syncer.New(sink, lanes, opt).Run(ctx)
+	res, err := syncer.New(measuredSink{storeSink{s, f.dryRun}, m, a.now}, lanes, opt).Run(ctx)
 	bar.stop()
 	if err == nil && !f.dryRun && ctx.Err() == nil {
 		err = a.retain(ctx, s, cfg, log)

@@ -32,6 +32,7 @@ type syncResult struct {
 	Requests      int64        `json:"requests"`
 	Retries       int64        `json:"retries"`
 	Error         string       `json:"error,omitempty"`
+	Warnings      []string     `json:"warnings,omitempty"`
 	Details       []repoResult `json:"details"` // repos that failed or are held back; of a dry run all
 }
 
@@ -54,7 +55,7 @@ func newSyncResult(res syncer.Result, repos []registry.RepoSync, dryRun bool) sy
 		Repos: res.Planned, ReposOK: sum.OK, ReposFailed: sum.Failed, ReposHeld: sum.Held, ReposDrifting: sum.Drifting,
 		ReposLocked: sum.Locked, ReposUndone: res.Undone, ImagesSeen: sum.Seen, ImagesNew: sum.New, ImagesChanged: sum.Changed,
 		ImagesMissing: sum.Missing, HistoryRows: sum.HistoryRows, Requests: sum.Traffic.Requests, Retries: sum.Traffic.Retries,
-		Error: sum.Error, Details: []repoResult{},
+		Error: sum.Error, Warnings: res.Warnings, Details: []repoResult{},
 	}
 	slices.SortFunc(repos, func(a, b registry.RepoSync) int { return strings.Compare(a.Repo.Key.String(), b.Repo.Key.String()) })
 	for _, s := range repos {
@@ -87,6 +88,9 @@ func (a *app) printSync(r syncResult) error {
 		p.line("images: %d seen, %d new, %d changed, %d missing; %d rows of history", r.ImagesSeen, r.ImagesNew, r.ImagesChanged,
 			r.ImagesMissing, r.HistoryRows)
 		p.line("requests: %d, of them %d retries", r.Requests, r.Retries)
+		for _, warning := range r.Warnings {
+			p.line("warning: %s", warning)
+		}
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 
 	"syncer/internal/registry"
@@ -20,7 +21,8 @@ const (
 )
 
 // Repos begins a round: what stopped the source in the round before is forgotten. It returns the configured and the discovered
-// repos, each once, by name. When a project's repos cannot be listed, the repos of the others are returned together with the error.
+// repos, each once, by name. When a project's repos cannot be listed, or a list of them cannot be understood in full, the repos that are
+// known all the same are returned together with the error.
 func (s *Source) Repos(ctx context.Context) ([]registry.Repo, error) {
 	s.begin()
 	found := map[string]registry.Repo{}
@@ -55,40 +57,61 @@ func (s *Source) Repos(ctx context.Context) ([]registry.Repo, error) {
 	return repos, errors.Join(errs...)
 }
 
-// Unlisted picks from known repos those that discovery would have listed if they were still there as they were. Reading one
-// tells whether it only moved to the list of the other kind, or is gone.
-func (s *Source) Unlisted(known, listed []registry.Repo) []registry.Repo {
+// Missing says which known repos are not among those that Repos listed. Unlisted ones are worth reading: that tells whether a
+// repo only moved to the list of the other kind, or is gone. Where nothing is discovered, and where globs leave a repo out, its
+// absence is what was asked for.
+func (s *Source) Missing(known []registry.KnownRepo, listed []registry.Repo) (d registry.Departures) {
 	there := make(map[string]bool, len(listed))
 	for _, repo := range listed {
 		there[repo.Key.Name] = true
 	}
-	return slices.DeleteFunc(slices.Clone(known), func(repo registry.Repo) bool {
-		return there[repo.Key.Name] || !slices.ContainsFunc(s.opts.Projects, func(p Project) bool {
-			discovers := p.Discover == DiscoverPrivate || p.Discover == DiscoverPublic || p.Discover == DiscoverAll
-			return discovers && p.ID == repo.ProjectID && matches(p, repo.Key.Name)
-		})
-	})
+	for _, k := range known {
+		if there[k.Key.Name] {
+			continue
+		}
+		// A project without a name is the account's default one, which may be any of those with a name.
+		ours := func(p Project) bool { return p.ID == k.ProjectID || p.ID == "" || k.ProjectID == "" }
+		switch {
+		case slices.ContainsFunc(s.opts.Projects, func(p Project) bool { return p.discovers() && ours(p) && matches(p, k.Key.Name) }):
+			d.Unlisted = append(d.Unlisted, k.Repo)
+		case !k.Unconfigured && s.discovers() && !slices.ContainsFunc(s.opts.Projects, ours):
+			d.Foreign = append(d.Foreign, k.Repo)
+		}
+	}
+	d.Empty = s.discovers() && len(listed) == 0
+	return d
 }
 
-// discover lists the repos of a project that its globs let through.
-func (s *Source) discover(ctx context.Context, p Project) ([]string, error) {
-	var kinds []string
+func (s *Source) discovers() bool { return slices.ContainsFunc(s.opts.Projects, Project.discovers) }
+
+// discovers tells whether repos of the project are found by asking the registry.
+func (p Project) discovers() bool { return len(p.kinds()) > 0 }
+
+// kinds are the lists that the project's repos are found in.
+func (p Project) kinds() []string {
 	switch p.Discover {
 	case DiscoverPrivate:
-		kinds = []string{kindPrivate}
+		return []string{kindPrivate}
 	case DiscoverPublic:
-		kinds = []string{kindPublic}
+		return []string{kindPublic}
 	case DiscoverAll:
-		kinds = []string{kindPrivate, kindPublic}
+		return []string{kindPrivate, kindPublic}
+	default:
+		return nil
 	}
-	var names []string
-	for _, kind := range kinds {
+}
+
+// discover lists the repos of a project that its globs let through. What is wrong with one list does not keep the other from
+// being read, and what it does say is taken.
+func (s *Source) discover(ctx context.Context, p Project) (names []string, err error) {
+	var faults []error
+	for _, kind := range p.kinds() {
 		v, err := s.list(ctx, p.ID, kind)
 		if err != nil {
-			return names, err
+			return names, errors.Join(append(faults, err)...)
 		}
-		if v.Evidence != registry.Complete {
-			s.opts.Logger.WarnContext(ctx, "list of repos kept moving, some may be missing", "source", s.opts.Name, "project", p.ID, "type", kind)
+		if err := understood(v); err != nil {
+			faults = append(faults, fmt.Errorf("list of %s repos: %w", kind, err))
 		}
 		for _, image := range v.Images {
 			if matches(p, image.Name) {
@@ -96,7 +119,43 @@ func (s *Source) discover(ctx context.Context, p Project) ([]string, error) {
 			}
 		}
 	}
-	return names, nil
+	return names, errors.Join(faults...)
+}
+
+// namedRows is how many rows that cannot be used an error names.
+const namedRows = 3
+
+// understood tells what is wrong with a list of repos: it proves that a repo is not there only when each of its rows could be
+// used, and it was read completely.
+func understood(v walk.Result) error {
+	if n := v.RejectedTotal; n > 0 {
+		var rows []string
+		for _, r := range v.Rejected[:min(len(v.Rejected), namedRows)] {
+			rows = append(rows, fmt.Sprintf("%q: %s", r.Image, r.Reason))
+		}
+		if n > namedRows {
+			rows = append(rows, "...")
+		}
+		return fmt.Errorf("it has rows that cannot be used (%s); %s", strings.Join(rows, "; "), shares(v))
+	}
+	if len(v.Images) == 0 && v.Total < 0 {
+		return errors.New("it holds neither repos nor a TotalCount that says there are none")
+	}
+	if v.Unread != nil {
+		return fmt.Errorf("%w; %s", v.Unread, shares(v))
+	}
+	if v.Evidence != registry.Complete {
+		return fmt.Errorf("it kept moving during each of %d walks; %s", v.Walks, shares(v))
+	}
+	return nil
+}
+
+// shares tells how much of a list was understood.
+func shares(v walk.Result) string {
+	if v.Total < 0 {
+		return fmt.Sprintf("%d repos were read, and some may be left out", len(v.Images))
+	}
+	return fmt.Sprintf("%d repos were read of %d", len(v.Images), v.Total)
 }
 
 // matches tells whether a discovered repo is wanted. New has checked the globs.
@@ -140,7 +199,10 @@ func (s *Source) confirmGone(ctx context.Context, repo registry.Repo, refusal er
 		names := map[string]bool{}
 		for _, kind := range []string{kindPrivate, kindPublic} {
 			v, err := s.list(ctx, repo.ProjectID, kind)
-			if err != nil || v.Evidence != registry.Complete {
+			if err == nil {
+				err = understood(v)
+			}
+			if err != nil {
 				s.opts.Logger.DebugContext(ctx, "repo could not be looked up", "source", s.opts.Name, "repo", repo.Key.Name, "error", err)
 				return refusal
 			}
@@ -153,24 +215,8 @@ func (s *Source) confirmGone(ctx context.Context, repo registry.Repo, refusal er
 	if l.names[repo.Key.Name] {
 		return refusal
 	}
-	return fmt.Errorf("%w: %w", registry.ErrRepoGone, refusal)
-}
-
-// Check makes the cheapest call that proves address, credentials and project, once for each project. ClockSkew knows more afterwards.
-func (s *Source) Check(ctx context.Context) error {
-	s.begin()
-	var errs []error
-	for _, p := range s.opts.Projects {
-		r := request{action: actionRepos, project: p.ID, kind: kindPrivate, limit: 1}
-		if len(p.Repos) > 0 { // an account may read images without being allowed to list repos
-			r = request{action: actionImages, project: p.ID, repo: p.Repos[0], limit: 1}
-		}
-		if _, err := s.call(ctx, r); err != nil {
-			errs = append(errs, fmt.Errorf("check source %q: %w", s.opts.Name, err))
-			if ctx.Err() != nil || unavailable(err) {
-				break
-			}
-		}
+	if len(l.names) == 0 {
+		return fmt.Errorf("%w (%w): %w", registry.ErrRepoGone, registry.ErrNothingListed, refusal)
 	}
-	return errors.Join(errs...)
+	return fmt.Errorf("%w: %w", registry.ErrRepoGone, refusal)
 }

@@ -13,4 +13,6 @@ var (
 	ErrUnavailable = errors.New("registry unavailable")
 	// ErrRepoGone: a complete listing, read after the repo's own call was refused, does not hold the repo.
 	ErrRepoGone = errors.New("repo is not in the registry's list any more")
+	// ErrNothingListed comes with ErrRepoGone when that listing holds no repo at all: it may be another project's, or an outage.
+	ErrNothingListed = errors.New("the list of the project's repos is empty")
 )

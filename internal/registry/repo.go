@@ -32,3 +32,17 @@ type Repo struct {
 	Key       RepoKey
 	ProjectID string // empty: the account's default project
 }
+
+// KnownRepo is a repo that runs have read and that is not gone.
+type KnownRepo struct {
+	Repo
+	Absent       bool // a complete listing did not hold it, and no look has seen it since
+	Unconfigured bool // the last run that could tell was not meant to read it
+}
+
+// Departures are known repos that neither the configuration of a source nor its lists name any more.
+type Departures struct {
+	Unlisted []Repo // discovery would have listed them if they were still there as they were
+	Foreign  []Repo // of projects that are not configured any more, in a source that discovers its repos
+	Empty    bool   // the source discovers its repos, and there is none to read
+}

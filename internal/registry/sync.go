@@ -31,7 +31,7 @@ type RepoStatus string
 const (
 	RepoOK       RepoStatus = "ok"
 	RepoDrifting RepoStatus = "drifting" // the list moved too much for a complete read; what was seen is written
-	RepoHeld     RepoStatus = "held"     // too many images vanished at once; nothing was marked missing
+	RepoHeld     RepoStatus = "held"     // too many images, or repos of its source, vanished at once; nothing was marked missing
 	RepoFailed   RepoStatus = "failed"
 	RepoLocked   RepoStatus = "locked" // another run holds the repo
 )
@@ -52,7 +52,8 @@ type RepoSync struct {
 	Missing     int // images newly marked missing
 	Rejected    int
 	HistoryRows int
-	Gone        bool   // a complete listing does not hold the repo, see ErrRepoGone; Status is failed
+	Gone        bool   // a complete listing does not hold the repo, see ErrRepoGone; Status is failed, or held when too many would leave
+	Released    bool   // a person says that the repo is gone
 	Error       string // empty when Status is ok
 }
 

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,10 +125,14 @@ func TestRowWithoutNameProvesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.look(registry.Complete, images("a", 1, "b", 1))
 	w.now = w.now.Add(time.Hour)
-	w.apply(registry.Snapshot{
+	got := w.apply(registry.Snapshot{
 		Repo: w.repo, FinishedAt: w.now, StartedAt: w.now, Images: images("a", 1), Evidence: registry.Complete,
-		Rejected: []registry.Rejection{{Reason: "row is null"}},
-	})
+		Rejected: []registry.Rejection{{Reason: "row is null"}}, Nameless: 1, RejectedTotal: 1,
+	})[0]
+	if got.Status != registry.RepoDrifting || got.Complete || !strings.HasPrefix(got.Error, "1 row without a name") || got.Rejected != 1 {
+		t.Errorf("the outcome does not say that the look proves nothing: %+v", got)
+	}
+	w.expect("nor does the repo's row", `SELECT last_status, last_error LIKE '1 row without a name%', last_complete_at FROM syncer.repos`, "drifting|true|30T11:00")
 	w.expect("the unreadable row may be b", presenceSQL, "a|0|-|-|-", "b|0|-|-|30T11:00")
 }
 
@@ -147,6 +152,55 @@ func TestRowsThatCouldNotBeRead(t *testing.T) {
 	w.expect("nothing counts as absent", `SELECT count(*) FROM syncer.images WHERE absence > 0 OR missing_since IS NOT NULL`, "0")
 }
 
+// What a person releases is marked as far as the look proves anything, and stays released; a look that proves nothing says so.
+func TestReleaseByLooksOfAnyEvidence(t *testing.T) {
+	t.Parallel()
+	const state = `SELECT count(*) FILTER (WHERE missing_since IS NOT NULL), count(deleted_at) FROM syncer.images`
+	const events = `SELECT event, new_value FROM syncer.events WHERE image_id IS NULL ORDER BY at`
+	for name, tt := range map[string]struct {
+		evidence registry.Evidence
+		nameless int
+		marks    bool
+	}{
+		"complete":                {registry.Complete, 0, true},
+		"drifting":                {registry.Drifting, 0, true},
+		"too few walks":           {registry.Partial, 0, false},
+		"row without a name":      {registry.Complete, 1, false},
+		"drifting, without names": {registry.Drifting, 3, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			look := func(release bool) registry.RepoSync {
+				w.now = w.now.Add(time.Hour)
+				w.opt.AllowMassDelete = func(registry.RepoKey) bool { return release }
+				snap := w.snapshot(w.repo.Key.Name, many(5))
+				snap.Evidence, snap.Nameless = tt.evidence, tt.nameless
+				return w.apply(snap)[0]
+			}
+			w.look(registry.Complete, many(40))
+			look(false)
+			w.expect("held", events, "held|35")
+			got := look(true)
+			if !tt.marks {
+				if got.Status != registry.RepoHeld || !strings.Contains(got.Error, "could not release") || got.Complete && tt.nameless > 0 {
+					t.Errorf("%+v", got)
+				}
+				w.expect("nothing is marked, nothing is said to be released", events, "held|35")
+				w.expect("nothing is marked", state, "0|0")
+				return
+			}
+			w.expect("released", events, "held|35", "released|35")
+			for range 4 {
+				if got := look(false); got.Status == registry.RepoHeld {
+					t.Fatalf("held again: %+v", got)
+				}
+			}
+			w.expect("and deleted when the evidence is there", state, "35|35")
+		})
+	}
+}
+
 func TestClockThatStepsBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -159,7 +213,11 @@ func TestClockThatStepsBack(t *testing.T) {
 func TestRepoIsGoneAfterTwoListings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.look(registry.Complete, many(20))
+	goes := w.repo
+	w.repo.Key.Name = "stays"
+	w.look(registry.Complete, nil) // 11:00
+	w.now, w.repo = start, goes
+	w.look(registry.Complete, many(20)) // 11:00
 	missing := func() {
 		w.now = w.now.Add(time.Hour)
 		run := w.begin()

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,12 +12,8 @@ import (
 	"syncer/internal/registry"
 )
 
-const (
-	// chunk bounds how many images of a big repo are in memory beside its snapshot while it is written.
-	chunk = 20_000
-	// attempts of a transaction that met a deadlock or serialization failure.
-	attempts = 3
-)
+// chunk bounds how many images of a big repo are in memory beside its snapshot while it is written.
+const chunk = 20_000
 
 // ApplyOptions adjust Apply.
 type ApplyOptions struct {
@@ -29,9 +26,6 @@ type ApplyOptions struct {
 // something in their data is refused, each is written in its own, so that only the culprit fails. An error means that the
 // database does not do its work; nothing of the call is then known to be written.
 func (r *Run) Apply(ctx context.Context, snaps []registry.Snapshot, opt ApplyOptions) ([]registry.RepoSync, error) {
-	if err := r.partitionsFor(ctx, snaps); err != nil {
-		return nil, err
-	}
 	results, err := r.applyTogether(ctx, snaps, opt)
 	switch {
 	case err == nil:
@@ -70,42 +64,24 @@ func (r *Run) settle(ctx context.Context, results []registry.RepoSync) error {
 func (r *Run) refused(ctx context.Context, snap registry.Snapshot, cause error) ([]registry.RepoSync, error) {
 	result := registry.RepoSync{
 		Repo: snap.Repo, Status: registry.RepoFailed, StartedAt: snap.StartedAt, FinishedAt: snap.FinishedAt, Walks: snap.Walks,
-		Pages: snap.Pages, TotalCount: snap.TotalCount, Seen: len(snap.Images), Rejected: len(snap.Rejected),
+		Pages: snap.Pages, TotalCount: snap.TotalCount, Seen: len(snap.Images), Rejected: snap.RejectedTotal,
 		Error: fmt.Sprintf("apply snapshot of %q: %v", snap.Repo.Key.Name, cause),
 	}
 	results := []registry.RepoSync{result}
 	return results, r.Record(ctx, results)
 }
 
-func (r *Run) partitionsFor(ctx context.Context, snaps []registry.Snapshot) error {
-	first, last := snaps[0].FinishedAt, snaps[0].FinishedAt
-	for _, s := range snaps {
-		if s.FinishedAt.Before(first) {
-			first = s.FinishedAt
-		}
-		if s.FinishedAt.After(last) {
-			last = s.FinishedAt
-		}
-	}
-	return r.store.makePartitions(ctx, first, last)
-}
-
 func (r *Run) applyTogether(ctx context.Context, snaps []registry.Snapshot, opt ApplyOptions) (results []registry.RepoSync, err error) {
-	for range attempts {
-		err = pgx.BeginTxFunc(ctx, r.store.pool, pgx.TxOptions{BeginQuery: beginApply}, func(tx pgx.Tx) error {
-			results, err = r.write(ctx, tx, snaps, opt)
-			return err
-		})
-		if err == nil || !worthRetrying(err) {
-			return results, err
-		}
-	}
+	err = r.transact(ctx, pgx.TxOptions{BeginQuery: beginApply}, func(tx pgx.Tx) error {
+		results, err = r.write(ctx, tx, snaps, opt)
+		return err
+	})
 	return results, err
 }
 
 // beginApply begins the transaction. Its statements are short and many; compiling one takes longer than running it. Each asks
 // for a few rows of tables that may have been empty a moment ago, so the server must not guess that reading all is cheaper.
-const beginApply = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off; SET LOCAL enable_seqscan = off"
+const beginApply = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL jit = off; SET LOCAL enable_seqscan = off"
 
 // write is the body of the transaction.
 func (r *Run) write(ctx context.Context, tx pgx.Tx, snaps []registry.Snapshot, opt ApplyOptions) ([]registry.RepoSync, error) {
@@ -114,10 +90,14 @@ func (r *Run) write(ctx context.Context, tx pgx.Tx, snaps []registry.Snapshot, o
 		return nil, err
 	}
 	var mine []*look
+	var moments []time.Time
 	for _, l := range looks {
 		if l != nil {
-			mine = append(mine, l)
+			mine, moments = append(mine, l), append(moments, l.at)
 		}
+	}
+	if err := r.needMonths(ctx, tx, moments); err != nil {
+		return nil, err
 	}
 	if err := writeLooks(ctx, tx, mine, &changes{}); err != nil {
 		return nil, err
@@ -151,7 +131,10 @@ var errNoTime = errors.New("snapshot has no finishing time")
 func (r *Run) lockLooks(ctx context.Context, tx pgx.Tx, snaps []registry.Snapshot, opt ApplyOptions) ([]*look, error) {
 	at := make(map[int64]int, len(snaps))
 	ids := make([]int64, 0, len(snaps))
-	claims := r.claims(snaps)
+	claims, err := r.claimsOf(ctx, tx, snaps)
+	if err != nil {
+		return nil, err
+	}
 	for i, c := range claims {
 		if c != nil {
 			ids = append(ids, c.id)
@@ -175,7 +158,8 @@ FOR NO KEY UPDATE`, ids)
 	var l look
 	_, err = pgx.ForEachRow(rows, []any{&l.repoID, &l.nextImage, &l.lastLook, &l.complete, &l.heldSince, &l.goneAt}, func() error {
 		i := at[l.repoID]
-		if found := l; sameMoment(found.lastLook, claims[i].lastLook) {
+		delete(at, l.repoID)
+		if found := l; r.dry || sameMoment(found.lastLook, claims[i].lastLook) {
 			found.snap = &snaps[i]
 			found.release = opt.AllowMassDelete != nil && opt.AllowMassDelete(snaps[i].Repo.Key)
 			found.at = after(snaps[i].FinishedAt, found.lastLook)
@@ -184,7 +168,22 @@ FOR NO KEY UPDATE`, ids)
 		l = look{}
 		return nil
 	})
+	for _, i := range at { // claimed, and there is no row
+		return nil, cmp.Or(err, errNoRow(snaps[i].Repo))
+	}
 	return looks, err
+}
+
+// errNoRow is an error of the database, and no other run's doing: the repo's row was made, or found, a moment ago.
+func errNoRow(repo registry.Repo) error {
+	return fmt.Errorf("the row of repo %s is not in syncer.repos any more", repo.Key)
+}
+
+func (r *Run) claimsOf(ctx context.Context, tx pgx.Tx, snaps []registry.Snapshot) ([]*claimed, error) {
+	if r.dry {
+		return r.unclaimed(ctx, tx, snaps)
+	}
+	return r.claims(snaps), nil
 }
 
 // after is the moment of a look: when it ended, but always later than the look before, also when a clock was set back.
@@ -200,6 +199,6 @@ func after(t time.Time, before *time.Time) time.Time {
 func lostClaim(s *registry.Snapshot) registry.RepoSync {
 	return registry.RepoSync{
 		Repo: s.Repo, Status: registry.RepoLocked, StartedAt: s.StartedAt, FinishedAt: s.FinishedAt, Walks: s.Walks, Pages: s.Pages,
-		TotalCount: s.TotalCount, Seen: len(s.Images), Rejected: len(s.Rejected), Error: "another run took the repo over",
+		TotalCount: s.TotalCount, Seen: len(s.Images), Rejected: s.RejectedTotal, Error: "another run took the repo over",
 	}
 }

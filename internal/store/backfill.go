@@ -21,7 +21,7 @@ type Backfill struct {
 // runs that follow belong to it when they are of kind backfill and of the same shard.
 func (s *Store) OpenBackfill(ctx context.Context, shard, scope string, restart bool, now time.Time) (Backfill, error) {
 	b := Backfill{Done: map[registry.RepoKey]bool{}}
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, s.pool, readCommitted, func(tx pgx.Tx) error {
 		if restart {
 			if _, err := tx.Exec(ctx, `
 -- name: AbandonBackfill

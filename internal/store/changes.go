@@ -8,7 +8,6 @@ import (
 
 // changes is what looks add up to write.
 type changes struct {
-	discard bool // count only, write nothing
 	inserts []image
 	updates []image
 	moves   []move

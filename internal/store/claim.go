@@ -23,15 +23,22 @@ type claimed struct {
 // as the run lives, so a pooler gives it to nobody else, and the claims vanish together with a dead run. Should the connection
 // break while the run goes on, another run may take a repo over; Apply then finds that the repo was looked at in between.
 func (r *Run) Claim(ctx context.Context, repos []registry.Repo) (held []registry.RepoKey, err error) {
+	if r.dry {
+		held, err := r.store.held(ctx, repos)
+		return held, databaseError("look for claims", err)
+	}
 	held, unknown, err := r.claim(ctx, repos)
 	if err != nil || len(unknown) == 0 {
 		return held, databaseError("claim repos", err)
 	}
 	sources, names, projects := spread(unknown)
-	if err := r.store.addRepos(ctx, sources, names, projects); err != nil {
+	if err := addRepos(ctx, r.store.pool, sources, names, projects); err != nil {
 		return nil, databaseError("claim repos", err)
 	}
-	more, _, err := r.claim(ctx, unknown)
+	more, unknown, err := r.claim(ctx, unknown)
+	if err == nil && len(unknown) > 0 {
+		err = errNoRow(unknown[0])
+	}
 	return append(held, more...), databaseError("claim repos", err)
 }
 
@@ -75,17 +82,17 @@ CROSS JOIN LATERAL (SELECT repo_id, last_look_at FROM syncer.repos WHERE source 
 	return held, unknown, err
 }
 
-// Known are the repos of a source that were read before and are not gone.
-func (s *Store) Known(ctx context.Context, source string) ([]registry.Repo, error) {
+// Known are the repos of a source that runs have read, and that are not gone.
+func (s *Store) Known(ctx context.Context, source string) ([]registry.KnownRepo, error) {
 	rows, err := s.pool.Query(ctx, `
 -- name: KnownRepos
-SELECT source, name, project_id FROM syncer.repos
-WHERE source = $1 AND first_seen_at IS NOT NULL AND gone_at IS NULL ORDER BY name`, source)
+SELECT source, name, project_id, absence > 0, unconfigured_at IS NOT NULL FROM syncer.repos
+WHERE source = $1 AND first_seen_at IS NOT NULL AND last_attempt_at IS NOT NULL AND gone_at IS NULL ORDER BY name`, source)
 	if err != nil {
 		return nil, databaseError("read known repos", err)
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (repo registry.Repo, err error) {
-		err = row.Scan(&repo.Key.Source, &repo.Key.Name, &repo.ProjectID)
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (repo registry.KnownRepo, err error) {
+		err = row.Scan(&repo.Key.Source, &repo.Key.Name, &repo.ProjectID, &repo.Absent, &repo.Unconfigured)
 		return repo, err
 	})
 	return list, databaseError("read known repos", err)
@@ -133,8 +140,8 @@ func spread(repos []registry.Repo) (sources, names, projects []string) {
 }
 
 // addRepos makes the rows of repos that are not known yet.
-func (s *Store) addRepos(ctx context.Context, sources, names, projects []string) error {
-	_, err := s.pool.Exec(ctx, `
+func addRepos(ctx context.Context, db execer, sources, names, projects []string) error {
+	_, err := db.Exec(ctx, `
 -- name: AddRepos
 INSERT INTO syncer.repos (source, name, project_id)
 SELECT source, name, project_id

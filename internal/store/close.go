@@ -18,36 +18,61 @@ func (r *Run) Record(ctx context.Context, results []registry.RepoSync) error {
 	repos := make([]registry.Repo, len(results))
 	for i := range results {
 		repos[i] = results[i].Repo
-		if err := r.store.makePartitions(ctx, results[i].FinishedAt, results[i].FinishedAt); err != nil {
-			return err
-		}
 	}
 	sources, names, projects := spread(repos)
-	if err := r.store.addRepos(ctx, sources, names, projects); err != nil {
-		return databaseError("record repos", err)
-	}
-	err := pgx.BeginFunc(ctx, r.store.pool, func(tx pgx.Tx) error {
-		ids, err := repoIDs(ctx, tx, sources, names)
-		if err != nil {
-			return err
+	if !r.dry { // which adds them to what it rolls back
+		if err := addRepos(ctx, r.store.pool, sources, names, projects); err != nil {
+			return databaseError("record repos", err)
 		}
-		list := make([]int64, len(results))
-		var tried []registry.RepoSync
-		var triedIDs []int64
-		for i := range results {
-			list[i] = ids[results[i].Repo.Key]
-			if results[i].Status != registry.RepoLocked {
-				tried, triedIDs = append(tried, results[i]), append(triedIDs, list[i])
+	}
+	err := r.transact(ctx, readCommitted, func(tx pgx.Tx) error {
+		if r.dry {
+			if err := addRepos(ctx, tx, sources, names, projects); err != nil {
+				return err
 			}
 		}
-		batch := &pgx.Batch{}
-		queueAttempts(batch, triedIDs, tried)
-		queueGone(batch, triedIDs, tried)
-		queueRepoSyncs(batch, r.id, list, results)
-		return tx.SendBatch(ctx, batch).Close()
+		return r.record(ctx, tx, results)
 	})
 	r.release(ctx, repos)
 	return databaseError("record repos", err)
+}
+
+// record is the body of the transaction.
+func (r *Run) record(ctx context.Context, tx pgx.Tx, results []registry.RepoSync) error {
+	repos := make([]registry.Repo, len(results))
+	moments := make([]time.Time, len(results))
+	for i := range results {
+		repos[i], moments[i] = results[i].Repo, results[i].FinishedAt
+	}
+	if err := r.needMonths(ctx, tx, moments); err != nil {
+		return err
+	}
+	sources, names, _ := spread(repos)
+	known, err := repoIDs(ctx, tx, sources, names)
+	if err != nil {
+		return err
+	}
+	ids := make([]int64, len(results))
+	for i := range repos {
+		id, ok := known[repos[i].Key]
+		if !ok {
+			return errNoRow(repos[i])
+		}
+		ids[i] = id
+	}
+	var tried []registry.RepoSync
+	var triedIDs []int64
+	for i := range results {
+		if results[i].Status != registry.RepoLocked {
+			tried, triedIDs = append(tried, results[i]), append(triedIDs, ids[i])
+		}
+	}
+	batch := &pgx.Batch{}
+	queueAttempts(batch, triedIDs, tried)
+	queueHeld(batch, triedIDs, tried)
+	queueGone(batch, departures(triedIDs, tried))
+	queueRepoSyncs(batch, r.id, ids, results)
+	return tx.SendBatch(ctx, batch).Close()
 }
 
 func queueRepoUpdates(b *pgx.Batch, looks []*look) {
@@ -61,7 +86,7 @@ UPDATE syncer.repos r SET
     next_image = u.next_image, images = u.images, pull_count = u.pull_count, held_since = u.held_since,
     first_seen_at = COALESCE(r.first_seen_at, u.at), last_look_at = u.at, last_attempt_at = u.at,
     last_complete_at = CASE WHEN u.proves THEN u.at ELSE r.last_complete_at END,
-    last_status = u.status, last_error = NULLIF(u.error, ''), absence = 0, gone_at = NULL
+    last_status = u.status, last_error = NULLIF(u.error, ''), absence = 0, gone_at = NULL, unconfigured_at = NULL
 FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::timestamptz[],
             $8::boolean[], $9::text[], $10::text[])
     AS u (repo_id, project_id, next_image, images, pull_count, held_since, at, proves, status, error)
@@ -104,7 +129,7 @@ func queueAttempts(b *pgx.Batch, ids []int64, results []registry.RepoSync) {
 	b.Queue(`
 -- name: RecordAttempts
 UPDATE syncer.repos r SET
-    last_attempt_at = u.at, last_status = u.status, last_error = NULLIF(u.error, '')
+    last_attempt_at = u.at, last_status = u.status, last_error = NULLIF(u.error, ''), unconfigured_at = NULL
 FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[]) AS u (repo_id, at, status, error)
 WHERE r.repo_id = u.repo_id`,
 		ids,

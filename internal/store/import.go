@@ -90,7 +90,7 @@ var errDryRun = errors.New("dry run")
 
 // beginImport begins a transaction whose few statements sort and join a lot. Its temporary tables are the import's own, so what
 // they cost is best known by counting them, not by waiting for autovacuum.
-const beginImport = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off; SET LOCAL work_mem = '96MB'; SET LOCAL temp_buffers = '32MB'"
+const beginImport = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL jit = off; SET LOCAL work_mem = '96MB'; SET LOCAL temp_buffers = '32MB'"
 
 // withTwo takes two connections.
 func (s *Store) withTwo(ctx context.Context, do func(a, b *pgxpool.Conn) error) error {

@@ -54,7 +54,7 @@ func (im *importer) prepare(ctx context.Context, st *staging) error {
 	for _, r := range st.repos {
 		sources, names, projects = append(sources, r.key.Source), append(names, r.key.Name), append(projects, r.project)
 	}
-	if err := im.store.addRepos(ctx, sources, names, projects); err != nil {
+	if err := addRepos(ctx, im.store.pool, sources, names, projects); err != nil {
 		return err
 	}
 	for month := range st.months {

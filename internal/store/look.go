@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -55,21 +54,18 @@ func (l *look) index() {
 	l.found = make([]bool, len(l.snap.Images))
 }
 
-// proves tells whether an image that the look lacks was not there. A row without a readable name may have been any image.
-func (l *look) proves() bool {
-	if l.snap.Evidence != registry.Complete || l.isHeld {
-		return false
-	}
-	return !l.hasNameless()
-}
+// proves tells whether an image that the look lacks was not there.
+func (l *look) proves() bool { return l.whole() && !l.isHeld }
 
-func (l *look) hasNameless() bool {
-	for _, r := range l.snap.Rejected {
-		if r.Image == "" {
-			return true
-		}
+// whole tells whether the list was read completely. A row without a readable name may have been any image.
+func (l *look) whole() bool { return l.snap.Evidence == registry.Complete && l.snap.Nameless == 0 }
+
+// absenceWeight is what the look adds to the evidence that an image it lacks is gone.
+func (l *look) absenceWeight() int {
+	if l.snap.Nameless > 0 {
+		return 0
 	}
-	return false
+	return l.snap.Evidence.Weight()
 }
 
 // see writes down that a known image is in the list as img.
@@ -119,20 +115,22 @@ func (l *look) add(c *changes, img *registry.Image) {
 	l.added++
 }
 
-// judge decides, once all known images of the list were seen, whether those that were not may count as gone.
+// judge decides, once all known images of the list were seen, whether those that were not may count as gone. Images of which an
+// earlier look was believed that it did not see them do not vanish once more: what was released stays released.
 func (l *look) judge(c *changes) {
 	for i := range l.unseen {
-		if l.unseen[i].MissingSince == nil {
+		if l.unseen[i].Absence == 0 {
 			l.vanished++
 		}
 	}
 	limit := max(massDeleteMin, (int(l.live)+l.vanished)*massDeletePercent/100)
 	empty := len(l.snap.Images) == 0 && l.vanished > 0
 	doubtful := l.vanished > limit || empty
-	readToTheEnd := l.snap.Unread == "" // else the rest did not vanish: the look holds nothing back and releases nothing
-	l.isHeld = doubtful && !l.release && readToTheEnd
-	l.weight = l.snap.Evidence.Weight()
-	if l.isHeld || l.hasNameless() {
+	l.weight = l.absenceWeight()
+	// A look that proves nothing cannot mark what was released, so it releases nothing.
+	// One that was not read to the end says nothing of the rest: it holds nothing back either.
+	l.isHeld = doubtful && (!l.release || l.weight == 0) && l.snap.Unread == ""
+	if l.isHeld {
 		l.weight = 0
 	}
 	vanished := strconv.Itoa(l.vanished)
@@ -140,7 +138,7 @@ func (l *look) judge(c *changes) {
 	case l.isHeld && l.heldSince == nil:
 		l.event(c, nil, "held", nil, &vanished)
 		l.heldSince = &l.at
-	case !l.isHeld && l.heldSince != nil && readToTheEnd:
+	case !l.isHeld && l.heldSince != nil && l.snap.Unread == "":
 		l.event(c, nil, "released", nil, &vanished)
 		l.heldSince = nil
 	}
@@ -184,29 +182,6 @@ func (l *look) event(c *changes, m *image, event string, old, now *string) {
 func (l *look) addLive(m *image) {
 	l.live++
 	l.liveSum = addCapped(l.liveSum, value(m.PullCount))
-}
-
-// result is the outcome of the look.
-func (l *look) result() registry.RepoSync {
-	s := l.snap
-	r := registry.RepoSync{
-		Repo: s.Repo, Status: registry.RepoOK, Complete: s.Evidence == registry.Complete, StartedAt: s.StartedAt, FinishedAt: l.at,
-		Walks: s.Walks, Pages: s.Pages, TotalCount: s.TotalCount, Seen: len(s.Images), New: l.added, Changed: l.changed,
-		Missing: l.missing, Rejected: len(s.Rejected), HistoryRows: l.logged,
-	}
-	switch {
-	case l.isHeld:
-		r.Status = registry.RepoHeld
-		r.Error = fmt.Sprintf("%d of %d images vanished at once; none was marked missing. If they are really gone, run sync with --allow-mass-delete %s",
-			l.vanished, l.live, s.Repo.Key.Name)
-	case s.Unread != "":
-		r.Status = registry.RepoDrifting
-		r.Error = s.Unread + "; what was read is written, and nothing counts as absent"
-	case s.Evidence != registry.Complete:
-		r.Status = registry.RepoDrifting
-		r.Error = fmt.Sprintf("the list moved during each of %d walks; everything seen is written, absence counts less", s.Walks)
-	}
-	return r
 }
 
 func (m *image) setCreated(t registry.Timestamp) {

@@ -2,28 +2,48 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
-// makePartitions makes sure that the months from first to last can be written. It is its own short transaction: a lock on the
-// parent tables must not last as long as the writing of a repo.
-func (s *Store) makePartitions(ctx context.Context, first, last time.Time) error {
-	missing := false
-	for m := monthOf(first); !m.After(last); m = m.AddDate(0, 1, 0) {
-		if _, known := s.months.Load(m); !known {
-			missing = true
-		}
-	}
-	if !missing {
+// monthsError says that a transaction is about to write into months that have no partitions.
+type monthsError struct{ first, last time.Time }
+
+func (m *monthsError) Error() string {
+	return fmt.Sprintf("no partitions from %s to %s", m.first.Format("2006-01"), m.last.Format("2006-01"))
+}
+
+// needMonths makes sure that the moments can be written, or returns monthsError. The server is asked each time: what a process
+// remembers of months outlives a schema that was made again, a restored backup, and another process's retention.
+func needMonths(ctx context.Context, tx pgx.Tx, moments []time.Time) error {
+	if len(moments) == 0 {
 		return nil
 	}
-	if _, err := s.pool.Exec(ctx, "-- name: MakePartitions\nSELECT syncer.make_partitions($1, $2)", first, last); err != nil {
-		return databaseError("make partitions", err)
+	var first, last *time.Time
+	err := tx.QueryRow(ctx, `
+-- name: MissingMonths
+SELECT MIN(m), MAX(m)
+FROM (SELECT DISTINCT date_trunc('month', t, 'UTC') AS m FROM unnest($1::timestamptz[]) AS t) months,
+     to_char(m AT TIME ZONE 'UTC', '"y"FMYYYY"m"MM') AS part
+WHERE to_regclass('syncer.history_' || part) IS NULL
+   OR to_regclass('syncer.image_days_' || part) IS NULL
+   OR to_regclass('syncer.repo_syncs_' || part) IS NULL`, moments).Scan(&first, &last)
+	if err != nil || first == nil {
+		return err
 	}
-	for m := monthOf(first); !m.After(last); m = m.AddDate(0, 1, 0) {
-		s.months.Store(m, true)
-	}
-	return nil
+	return &monthsError{*first, *last}
+}
+
+// makePartitions makes sure that the months from first to last can be written.
+func (s *Store) makePartitions(ctx context.Context, first, last time.Time) error {
+	return databaseError("make partitions", makeMonths(ctx, s.pool, first, last))
+}
+
+func makeMonths(ctx context.Context, db execer, first, last time.Time) error {
+	_, err := db.Exec(ctx, "-- name: MakePartitions\nSELECT syncer.make_partitions($1, $2)", first, last)
+	return err
 }
 
 // monthOf is the beginning of the UTC month that t lies in.

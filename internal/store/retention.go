@@ -24,14 +24,13 @@ func (s *Store) DropHistory(ctx context.Context, cutoff time.Time) ([]Dropped, e
 	var dropped []Dropped
 	for _, m := range months {
 		var d Dropped
-		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		err := pgx.BeginTxFunc(ctx, s.pool, readCommitted, func(tx pgx.Tx) (err error) {
 			d, err = dropMonth(ctx, tx, m)
 			return err
 		})
 		if err != nil {
 			return dropped, databaseError("drop history of "+m.Format("2006-01"), err)
 		}
-		s.months.Delete(m)
 		dropped = append(dropped, d)
 	}
 	return dropped, nil

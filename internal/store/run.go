@@ -42,6 +42,7 @@ type NewRun struct {
 // Run is a run that lives. Its methods may be called from several goroutines.
 type Run struct {
 	store *Store
+	dry   bool // see BeginDryRun
 	id    int64
 	cfg   *pgx.ConnConfig
 	stop  context.CancelFunc
@@ -69,7 +70,7 @@ SELECT nextval(pg_get_serial_sequence('syncer.runs', 'run_id'))`).Scan(&r.id); e
 		return nil, databaseError(fmt.Sprintf("lock run %d", r.id), err)
 	}
 	// The lock stands before the record can be seen: nobody can take this run for a dead one.
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = pgx.BeginTxFunc(ctx, s.pool, readCommitted, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `
 -- name: AbortDeadRuns
 UPDATE syncer.runs SET status = 'aborted', finished_at = GREATEST($1, started_at), error = 'the process ended without closing its record'
@@ -102,7 +103,7 @@ func (r *Run) lock(ctx context.Context) (*pgx.Conn, error) {
 		return nil, err
 	}
 	for _, sql := range []string{
-		"BEGIN ISOLATION LEVEL READ COMMITTED",
+		"BEGIN ISOLATION LEVEL READ COMMITTED", // or a claim never sees a repo that was added after it
 		// Limits that the server may set for forgotten transactions are not meant for this one.
 		"-- name: UnlimitRunLock\nSELECT set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout', 'statement_timeout', 'lock_timeout')",
 		// A host that vanished without a word is noticed within a minute.
@@ -163,6 +164,9 @@ func closeConn(conn *pgx.Conn) {
 // Finish closes the record and gives the lock and all claims back.
 func (r *Run) Finish(ctx context.Context, sum registry.RunSummary) error {
 	defer r.Close()
+	if r.dry {
+		return nil
+	}
 	tag, err := r.store.pool.Exec(ctx, `
 -- name: FinishRun
 UPDATE syncer.runs SET

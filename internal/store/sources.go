@@ -33,14 +33,15 @@ SELECT source,
     count(*) FILTER (WHERE last_status = 'held') AS held,
     count(*) FILTER (WHERE last_status = 'failed') AS failed,
     count(*) FILTER (WHERE last_status = 'locked') AS locked,
-    count(*) FILTER (WHERE last_complete_at IS NULL OR last_complete_at < $1) AS behind,
+    count(*) FILTER (WHERE last_complete_at IS NULL OR last_complete_at < $1
+        OR last_complete_at > GREATEST($1, now()) + interval '5 minutes') AS behind, -- or it was read by a clock that was ahead
     LEAST(SUM(images), 9223372036854775807)::bigint AS images,
     LEAST(SUM(pull_count), 9223372036854775807)::bigint AS pull_count,
     MAX(last_complete_at) AS last_complete_at
 FROM (
-    SELECT *, MAX(last_attempt_at) OVER (PARTITION BY source) AS source_attempt_at
+    SELECT *, LEAST(MAX(last_attempt_at) OVER (PARTITION BY source), GREATEST($1, now())) AS source_attempt_at -- a clock may have been ahead
     FROM syncer.repos
-    WHERE gone_at IS NULL AND last_attempt_at IS NOT NULL
+    WHERE gone_at IS NULL AND unconfigured_at IS NULL AND last_attempt_at IS NOT NULL
 ) r
 WHERE last_attempt_at >= source_attempt_at - $2::interval
 GROUP BY source ORDER BY source`, since, ForgottenAfter)

@@ -66,6 +66,32 @@ func TestSources(t *testing.T) {
 	}
 }
 
+// A look from the future, as of a clock that was ahead, leaves its repo behind, and does not let the others be forgotten.
+func TestSourcesReadByAClockThatWasAhead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	from := time.Now().UTC()
+	w.now = from.Add(-90 * time.Minute)
+	w.look(registry.Complete, images("a", 1))
+	w.repo.Key.Name = "ahead"
+	w.now = from.AddDate(0, 1, 0)
+	w.look(registry.Complete, images("a", 1))
+	w.repo.Key.Name = "unconfigured"
+	w.now = from.Add(-90 * time.Minute)
+	w.look(registry.Complete, images("a", 1))
+	run := w.begin()
+	defer run.Close()
+	if err := run.Configured(t.Context(), "default", []registry.RepoKey{{Source: "default", Name: "ucloud"}, {Source: "default", Name: "ahead"}}, w.now); err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.s.Sources(t.Context(), from.Add(-time.Hour))
+	if err != nil || len(got) != 1 || got[0].OK != 2 || got[0].Behind != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	w.expect("the repo says so", `SELECT repo, last_status, gone_at IS NOT NULL FROM reporting.repos ORDER BY repo COLLATE "C"`,
+		"ahead|ok|false", "ucloud|ok|false", "unconfigured|unconfigured|true")
+}
+
 func TestLastGoodRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

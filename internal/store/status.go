@@ -41,6 +41,7 @@ type RepoRow struct {
 	LastAttemptAt      *time.Time
 	LastStatus         *string
 	LastError          *string
+	GoneAt             *time.Time
 }
 
 // Runs are the last n runs, newest first.
@@ -56,7 +57,7 @@ FROM reporting.runs ORDER BY run_id DESC LIMIT $1`, n)
 func (s *Store) Repos(ctx context.Context) ([]RepoRow, error) {
 	return collect[RepoRow](ctx, s, "read repos", `
 -- name: Repos
-SELECT source, project_id, repo, images, pull_count, first_seen_at, last_complete_sync_at, last_attempt_at, last_status, last_error
+SELECT source, project_id, repo, images, pull_count, first_seen_at, last_complete_sync_at, last_attempt_at, last_status, last_error, gone_at
 FROM reporting.repos ORDER BY last_complete_sync_at NULLS FIRST, source, repo`)
 }
 

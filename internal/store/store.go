@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -36,9 +35,8 @@ type Options struct {
 
 // Store is a PostgreSQL database that holds syncer's schema. It is safe for concurrent use.
 type Store struct {
-	pool   connPool
-	log    *slog.Logger
-	months sync.Map // time.Time of each month whose partitions are known to be there
+	pool connPool
+	log  *slog.Logger
 }
 
 // Open connects to the database. It fails with ErrDSN or ErrDatabase, and with ErrSchema when its encoding is not

@@ -46,7 +46,7 @@ func (s *Store) Verify(ctx context.Context, opt VerifyOptions, report func(Diffe
 	}
 	access := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	if opt.Repair {
-		access = pgx.TxOptions{}
+		access = readCommitted
 	}
 	for i := range repos {
 		v := &verifier{repo: repos[i], horizon: horizon, repair: opt.Repair, days: map[time.Time]int64{}}

@@ -14,10 +14,8 @@ func (c *changes) flushAt(ctx context.Context, tx pgx.Tx, n int) error {
 	if len(c.inserts)+len(c.updates)+len(c.moves) < n && (n > 1 || len(c.events) == 0) {
 		return nil
 	}
-	if !c.discard {
-		if err := c.flush(ctx, tx); err != nil {
-			return err
-		}
+	if err := c.flush(ctx, tx); err != nil {
+		return err
 	}
 	c.inserts, c.updates, c.history = c.inserts[:0], c.updates[:0], c.history[:0]
 	c.moves = c.moves[:0]

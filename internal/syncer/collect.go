@@ -8,15 +8,36 @@ import (
 	"syncer/internal/registry"
 )
 
-// collect writes group after group until the queue is closed and empty. It is the only one who counts, tells progress and
-// logs repos, so none of these needs a lock.
-func (r *Runner) collect(ctx context.Context, record Record, q *queue, t *tally) error {
-	for {
-		group, err := q.take(ctx)
-		if err != nil || len(group) == 0 {
+// collection is what the collector keeps until all repos were read.
+type collection struct {
+	gone []item                    // repos that are not in the lists any more
+	seen map[registry.RepoKey]bool // repos that were read
+}
+
+// collect writes group after group until the queue is closed and empty, and then what can be said only when all were read. It is
+// the only one who counts, tells progress and logs repos, so none of these needs a lock.
+func (r *Runner) collect(ctx context.Context, record Record, plans []lanePlan, q *queue, t *tally) error {
+	c := &collection{seen: map[registry.RepoKey]bool{}}
+	for i := range plans {
+		p := &plans[i]
+		if err := r.recordAll(ctx, record, p.held, t); err != nil {
 			return err
 		}
-		if err := r.write(ctx, record, group, t); err != nil {
+		if p.whole {
+			if err := record.Configured(ctx, p.source, p.named, r.opt.Now()); err != nil {
+				return err
+			}
+		}
+	}
+	for {
+		group, err := q.take(ctx)
+		if err != nil {
+			return err
+		}
+		if len(group) == 0 {
+			return r.depart(ctx, record, plans, c, t)
+		}
+		if err := r.write(ctx, record, group, c, t); err != nil {
 			return err
 		}
 		r.opt.Progress(t.done, t.planned)
@@ -24,24 +45,22 @@ func (r *Runner) collect(ctx context.Context, record Record, q *queue, t *tally)
 }
 
 // write applies the snapshots of a group and records its other outcomes.
-func (r *Runner) write(ctx context.Context, record Record, group []item, t *tally) error {
+func (r *Runner) write(ctx context.Context, record Record, group []item, c *collection, t *tally) error {
 	var snaps []registry.Snapshot
-	var others []registry.RepoSync
-	var causes []error
+	var others []item
 	for _, it := range group {
-		if it.snap != nil {
+		switch {
+		case it.snap != nil:
 			snaps = append(snaps, *it.snap)
-		} else {
-			others, causes = append(others, it.result), append(causes, it.cause)
+			c.seen[it.snap.Repo.Key] = true
+		case it.result.Gone:
+			c.gone = append(c.gone, it)
+		default:
+			others = append(others, it)
 		}
 	}
-	if len(others) > 0 {
-		if err := record.Record(ctx, others); err != nil {
-			return err
-		}
-		for i, result := range others {
-			r.count(ctx, record, t, result, causes[i], nil)
-		}
+	if err := r.recordAll(ctx, record, others, t); err != nil {
+		return err
 	}
 	if len(snaps) == 0 {
 		return nil
@@ -53,6 +72,25 @@ func (r *Runner) write(ctx context.Context, record Record, group []item, t *tall
 	for i, result := range results {
 		r.count(ctx, record, t, result, nil, snaps[i].Rejected)
 	}
+	return nil
+}
+
+// recordAll records and counts repos that were not applied.
+func (r *Runner) recordAll(ctx context.Context, record Record, items []item, t *tally) error {
+	if len(items) == 0 {
+		return nil
+	}
+	results := make([]registry.RepoSync, len(items))
+	for i := range items {
+		results[i] = items[i].result
+	}
+	if err := record.Record(ctx, results); err != nil {
+		return err
+	}
+	for i, result := range results {
+		r.count(ctx, record, t, result, items[i].cause, nil)
+	}
+	r.opt.Progress(t.done, t.planned)
 	return nil
 }
 

@@ -26,6 +26,7 @@ type fakeSource struct {
 	listErr error
 	errs    map[string]error // by repo name
 	images  map[string]int   // by repo name; 1 where it says nothing
+	skew    time.Duration    // of the registry's clock
 	step    func()           // called by every method
 
 	mu    sync.Mutex
@@ -39,9 +40,21 @@ func (s *fakeSource) Repos(ctx context.Context) ([]registry.Repo, error) {
 	return s.repos, errors.Join(s.listErr, ctx.Err())
 }
 
-func (s *fakeSource) Unlisted(known, listed []registry.Repo) []registry.Repo {
-	return slices.DeleteFunc(slices.Clone(known), func(repo registry.Repo) bool { return slices.Contains(listed, repo) })
+func (s *fakeSource) Missing(known []registry.KnownRepo, listed []registry.Repo) (d registry.Departures) {
+	for _, k := range known {
+		switch {
+		case slices.Contains(listed, k.Repo):
+		case k.ProjectID == "p":
+			d.Unlisted = append(d.Unlisted, k.Repo)
+		case !k.Unconfigured:
+			d.Foreign = append(d.Foreign, k.Repo)
+		}
+	}
+	d.Empty = len(listed) == 0
+	return d
 }
+
+func (s *fakeSource) ClockSkew() (time.Duration, bool) { return s.skew, s.skew != 0 }
 
 func (s *fakeSource) Read(ctx context.Context, repo registry.Repo) (registry.Snapshot, error) {
 	s.step()
@@ -80,7 +93,9 @@ type fakeSink struct {
 	results  map[string]registry.RepoStatus
 	allowed  []string
 	gone     []string
-	known    []registry.Repo
+	released []string
+	known    []registry.KnownRepo
+	named    [][]string
 	finished []registry.RunSummary
 	closed   int
 }
@@ -99,7 +114,7 @@ func (s *fakeSink) Begin(ctx context.Context, run NewRun) (Record, error) {
 	return s, s.call(ctx, "begin")
 }
 
-func (s *fakeSink) Known(ctx context.Context, _ string) ([]registry.Repo, error) {
+func (s *fakeSink) Known(ctx context.Context, _ string) ([]registry.KnownRepo, error) {
 	return s.known, s.call(ctx, "known")
 }
 
@@ -158,11 +173,25 @@ func (s *fakeSink) Record(ctx context.Context, results []registry.RepoSync) erro
 	defer s.mu.Unlock()
 	for _, r := range results {
 		s.results[r.Repo.Key.Name] = r.Status
-		if r.Gone {
+		switch {
+		case r.Released:
+			s.released = append(s.released, r.Repo.Key.Name)
+		case r.Gone:
 			s.gone = append(s.gone, r.Repo.Key.Name)
 		}
 	}
 	return nil
+}
+
+func (s *fakeSink) Configured(ctx context.Context, _ string, keys []registry.RepoKey, _ time.Time) error {
+	var names []string
+	for _, key := range keys {
+		names = append(names, key.Name)
+	}
+	s.mu.Lock()
+	s.named = append(s.named, names)
+	s.mu.Unlock()
+	return s.call(ctx, "configured")
 }
 
 func (s *fakeSink) Finish(ctx context.Context, sum registry.RunSummary) error {
@@ -191,6 +220,13 @@ func repos(source string, names ...string) []registry.Repo {
 		list = append(list, registry.Repo{Key: registry.RepoKey{Source: source, Name: name}, ProjectID: "p"})
 	}
 	return list
+}
+
+func known(list ...registry.Repo) (known []registry.KnownRepo) {
+	for _, repo := range list {
+		known = append(known, registry.KnownRepo{Repo: repo})
+	}
+	return known
 }
 
 func numbered(n int) []string {

@@ -3,6 +3,7 @@ package syncer
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ type Result struct {
 	Planned   int // repos of this process's share
 	Undone    int // of them those that the run did not get to
 	Summary   registry.RunSummary
+	Warnings  []string // what is not the run's fault and makes its figures doubtful
 }
 
 // Tolerance is how many failed repos a run may have and still count as complete: a number or a share. The zero Tolerance is
@@ -56,16 +58,22 @@ func (t Tolerance) allows(failed, of int) bool {
 
 // tally adds up a run. Only the collector, and the plan before it, write to it.
 type tally struct {
-	planned, done        int
-	refused, unavailable bool // seen as the reason why something was not read
-	sources              []error
-	first                string // the first failure of a repo
+	planned, done, read  int
+	refused, unavailable bool    // seen as the reason why something was not read
+	sources              []error // what is wrong with sources as a whole
+	first                string  // the first failure of a repo
 	sum                  registry.RunSummary
 }
 
 func (t *tally) sourceFailed(err error) {
 	t.sources = append(t.sources, err)
 	t.blame(err)
+}
+
+// sourceHeld notes that too many repos of a source would leave at once.
+func (t *tally) sourceHeld(log *slog.Logger, source, why string) {
+	t.sources = append(t.sources, errors.New(heldText(source, why)))
+	log.Warn("source is held", "source", source, "error", heldText(source, why))
 }
 
 func (t *tally) blame(err error) {
@@ -76,6 +84,9 @@ func (t *tally) blame(err error) {
 // add counts one repo; cause is why it could not be read.
 func (t *tally) add(s registry.RepoSync, cause error) {
 	t.done++
+	if s.Walks > 0 && s.Status != registry.RepoFailed && s.Status != registry.RepoLocked {
+		t.read++
+	}
 	switch s.Status {
 	case registry.RepoOK:
 		t.sum.OK++
@@ -108,13 +119,11 @@ func (t *tally) result(runID int64, tolerated Tolerance, err error) Result {
 	return Result{RunID: runID, Outcome: t.outcome(tolerated), Planned: t.planned, Undone: t.planned - t.done, Summary: sum}
 }
 
-func (t *tally) read() int { return t.sum.OK + t.sum.Held }
-
 func (t *tally) outcome(tolerated Tolerance) Outcome {
 	switch {
-	case t.read() == 0 && t.refused:
+	case t.read == 0 && t.refused:
 		return Refused
-	case t.read() == 0 && t.unavailable:
+	case t.read == 0 && t.unavailable:
 		return Unavailable
 	case len(t.sources) > 0, t.sum.Drifting > 0, t.sum.Held > 0:
 		return Partial
@@ -134,7 +143,7 @@ func (t *tally) status(err error) registry.RunStatus {
 		return registry.RunFailed
 	case t.sum.Failed == 0 && t.sum.Held == 0 && t.sum.Drifting == 0 && len(t.sources) == 0:
 		return registry.RunOK
-	case t.read() == 0:
+	case t.read == 0 && t.sum.Held == 0:
 		return registry.RunFailed
 	default:
 		return registry.RunPartial

@@ -11,53 +11,73 @@ import (
 	"syncer/internal/registry"
 )
 
-// listing is what the sources say there is to read, lane by lane.
-type listing struct {
-	repos  [][]registry.Repo
-	faults []error // of sources that could not say
+// lanePlan is what a run is to do about one source.
+type lanePlan struct {
+	source string
+	read   []registry.Repo      // this process's share of the repos
+	held   []item               // repos that are not read, as they would leave with too many others
+	known  []registry.KnownRepo // those of all shards, as they were when the run began
+	named  []registry.RepoKey   // all that configuration and discovery name, and what is held
+	whole  bool                 // named is all there is: the lists were complete, and the run is not for some repos only
+	empty  bool                 // discovery brought nothing although repos are known
+	listed []registry.Repo      // what the source said
+	gaps   registry.Departures  // known repos that it did not name
 }
 
-// list asks every source for its repos.
-func (r *Runner) list(ctx context.Context) *listing {
-	l := &listing{make([][]registry.Repo, len(r.lanes)), make([]error, len(r.lanes))}
-	var asking sync.WaitGroup
+// plan asks every source for its repos and returns, lane by lane, what this run is to do. A source that cannot say counts against
+// the run and does not stop the others.
+func (r *Runner) plan(ctx context.Context, t *tally) ([]lanePlan, error) {
+	plans := make([]lanePlan, len(r.lanes))
+	faults := make([]error, len(r.lanes))
+	var listing sync.WaitGroup
 	for i, lane := range r.lanes {
-		asking.Go(func() {
-			l.faults[i] = r.calmly("list repos", func() (err error) {
-				l.repos[i], err = lane.Source.Repos(ctx)
+		plans[i].source = lane.Source.Name()
+		listing.Go(func() {
+			faults[i] = r.calmly("list repos", func() (err error) {
+				plans[i].listed, err = lane.Source.Repos(ctx)
 				return err
 			})
 		})
 	}
-	asking.Wait()
-	return l
-}
-
-// plan returns, lane by lane, the repos that this run is to read. A source that cannot say counts against the run and does not
-// stop the others.
-func (r *Runner) plan(ctx context.Context, t *tally, l *listing) ([][]registry.Repo, error) {
+	listing.Wait()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	plans, faults := l.repos, l.faults
-	for i, err := range faults {
-		if err != nil {
-			t.sourceFailed(fmt.Errorf("list repos of source %q: %w", r.lanes[i].Source.Name(), err))
-			r.opt.Logger.Error("repos of a source cannot be listed", "source", r.lanes[i].Source.Name(), "error", err)
+	for i := range plans {
+		p := &plans[i]
+		if err := faults[i]; err != nil {
+			t.sourceFailed(fmt.Errorf("list repos of source %q: %w", p.source, err))
+			r.opt.Logger.Error("repos of a source cannot be listed", "source", p.source, "error", err)
 		}
+		var err error
+		if p.known, err = r.sink.Known(ctx, p.source); err != nil {
+			return nil, err
+		}
+		if faults[i] == nil { // or the list proves nothing of what it lacks
+			p.gaps = r.lanes[i].Source.Missing(p.known, p.listed)
+			p.whole = len(r.opt.Only) == 0 && r.opt.Kind == registry.RunSync
+		}
+	}
+	if err := r.checkNames(plans, faults); err != nil {
+		return nil, err
 	}
 	for i := range plans {
-		if faults[i] == nil {
-			known, err := r.sink.Known(ctx, r.lanes[i].Source.Name())
-			if err != nil {
-				return nil, err
-			}
-			plans[i] = append(plans[i], r.lanes[i].Source.Unlisted(known, plans[i])...)
-		}
-		plans[i] = r.share(plans[i])
-		t.planned += len(plans[i])
+		r.settle(&plans[i], t)
+		t.planned += len(plans[i].read) + len(plans[i].held)
 	}
 	return plans, nil
+}
+
+// settle decides which repos of a source are read, and what becomes of those that nothing names any more.
+func (r *Runner) settle(p *lanePlan, t *tally) {
+	reading := slices.Concat(p.listed, p.gaps.Unlisted)
+	p.read = r.share(reading)
+	for _, repo := range reading {
+		p.named = append(p.named, repo.Key)
+	}
+	if len(r.opt.Only) == 0 {
+		r.holdForeign(p, t)
+	}
 }
 
 // share keeps the repos that are asked for and belong to this process's shard, each once.
@@ -72,24 +92,56 @@ func (r *Runner) share(repos []registry.Repo) []registry.Repo {
 }
 
 // checkNames complains of names that no source knows; they are typing errors. A source that could not be listed may hold any.
-func (r *Runner) checkNames(l *listing) error {
-	if slices.ContainsFunc(l.faults, func(err error) bool { return err != nil }) {
+func (r *Runner) checkNames(plans []lanePlan, faults []error) error {
+	if slices.ContainsFunc(faults, func(err error) bool { return err != nil }) {
 		return nil
 	}
 	var errs []error
-	for _, name := range slices.Concat(r.opt.Only, r.opt.MassDelete) {
-		known := slices.ContainsFunc(slices.Concat(l.repos...), func(repo registry.Repo) bool { return named([]string{name}, repo.Key) })
-		if !known {
+	for _, name := range r.opt.Only {
+		if !slices.ContainsFunc(plans, func(p lanePlan) bool { return p.reads(name) }) {
+			errs = append(errs, fmt.Errorf("repo %q: %w", name, ErrUnknownRepo))
+		}
+	}
+	for _, name := range r.opt.MassDelete {
+		if !slices.ContainsFunc(plans, func(p lanePlan) bool { return name == p.source+allOf || p.reads(name) || p.knows(name) }) {
 			errs = append(errs, fmt.Errorf("repo %q: %w", name, ErrUnknownRepo))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// named tells whether one of names, as NAME or SOURCE/NAME, means the repo.
+// reads tells whether a plain run would read a repo of that name.
+func (p *lanePlan) reads(name string) bool {
+	is := func(repo registry.Repo) bool { return named([]string{name}, repo.Key) }
+	return slices.ContainsFunc(p.listed, is) || slices.ContainsFunc(p.gaps.Unlisted, is)
+}
+
+// knows tells whether a repo of that name was read before.
+func (p *lanePlan) knows(name string) bool {
+	return slices.ContainsFunc(p.known, func(k registry.KnownRepo) bool { return named([]string{name}, k.Key) })
+}
+
+// configured is how many of the known repos runs are meant to read, or were so far.
+func (p *lanePlan) configured() (n int) {
+	now := make(map[registry.RepoKey]bool, len(p.named))
+	for _, key := range p.named {
+		now[key] = true
+	}
+	for _, k := range p.known {
+		if !k.Unconfigured || now[k.Key] {
+			n++
+		}
+	}
+	return n
+}
+
+// allOf after the name of a source means all of its repos.
+const allOf = "/*"
+
+// named tells whether one of names, as NAME, SOURCE/NAME or SOURCE/*, means the repo.
 func named(names []string, key registry.RepoKey) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		rest, ok := strings.CutPrefix(name, key.Source+"/")
-		return name == key.Name || ok && rest == key.Name
+		return name == key.Name || ok && rest == key.Name || name == key.Source+allOf
 	})
 }

@@ -25,29 +25,25 @@ const closeShare = 5
 func (r *Runner) Run(ctx context.Context) (Result, error) {
 	started := r.opt.Now()
 	before := r.traffic()
-	var listed *listing
-	if len(r.opt.Only)+len(r.opt.MassDelete) > 0 {
-		listed = r.list(ctx)
-		if err := r.checkNames(listed); err != nil { // a typing error is no run that failed
-			return Result{}, ended(ctx, err)
-		}
+	t := &tally{}
+	plans, planErr := r.plan(ctx, t)
+	if errors.Is(planErr, ErrUnknownRepo) { // a typing error is no run
+		return Result{}, planErr
 	}
-	record, err := r.sink.Begin(ctx, NewRun{
-		Kind: r.opt.Kind, Version: r.opt.Version, StartedAt: started,
-		Shard: fmt.Sprintf("%d/%d", r.opt.Shard, max(r.opt.Shards, 1)),
-	})
+	record, err := r.begin(ctx, started)
 	if err != nil {
 		return Result{}, ended(ctx, err)
 	}
 	defer record.Close()
 
-	t := &tally{}
-	err = r.work(ctx, record, t, listed)
+	if err = planErr; err == nil {
+		err = r.work(ctx, record, plans, t)
+	}
 	if t.done < t.planned || err != nil {
 		err = ended(ctx, err)
 	}
 	res := t.result(record.ID(), r.opt.MaxFailed, err)
-	res.StartedAt = started
+	res.StartedAt, res.Warnings = started, r.clockWarnings()
 	res.Summary.FinishedAt = r.opt.Now()
 	after := r.traffic()
 	res.Summary.Traffic = registry.Traffic{Requests: after.Requests - before.Requests, Retries: after.Retries - before.Retries}
@@ -63,6 +59,17 @@ func (r *Runner) Run(ctx context.Context) (Result, error) {
 		return res, finishErr
 	}
 	return res, err
+}
+
+// begin opens the record, also of a run that is stopped meanwhile, or was while it made its plan.
+func (r *Runner) begin(ctx context.Context, started time.Time) (Record, error) {
+	beginning, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(r.closeTimeout(ctx), cancel) })()
+	return r.sink.Begin(beginning, NewRun{
+		Kind: r.opt.Kind, Version: r.opt.Version, StartedAt: started,
+		Shard: fmt.Sprintf("%d/%d", r.opt.Shard, max(r.opt.Shards, 1)),
+	})
 }
 
 func (r *Runner) closeTimeout(ctx context.Context) time.Duration {
@@ -101,15 +108,8 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// work plans, reads and applies. It returns when every goroutine it started has ended.
-func (r *Runner) work(ctx context.Context, record Record, t *tally, listed *listing) error {
-	if listed == nil {
-		listed = r.list(ctx)
-	}
-	plans, err := r.plan(ctx, t, listed)
-	if err != nil {
-		return err
-	}
+// work reads and applies. It returns when every goroutine it started has ended.
+func (r *Runner) work(ctx context.Context, record Record, plans []lanePlan, t *tally) error {
 	r.opt.Progress(0, t.planned)
 	q := newQueue()
 	working, stop := r.outlast(ctx)
@@ -117,17 +117,17 @@ func (r *Runner) work(ctx context.Context, record Record, t *tally, listed *list
 	group, working := errgroup.WithContext(working)
 	var reading sync.WaitGroup
 	for i, lane := range r.lanes {
-		if len(plans[i]) == 0 {
+		if len(plans[i].read) == 0 {
 			continue
 		}
 		reading.Add(1)
 		group.Go(func() error {
 			defer reading.Done()
-			return r.newLane(lane, record, q, ctx.Done()).read(working, plans[i])
+			return r.newLane(lane, record, q, ctx.Done()).read(working, plans[i].read)
 		})
 	}
 	group.Go(func() error {
-		return r.calmly("write repos", func() error { return r.collect(working, record, q, t) })
+		return r.calmly("write repos", func() error { return r.collect(working, record, plans, q, t) })
 	})
 	group.Go(func() error {
 		reading.Wait()

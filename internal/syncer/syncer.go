@@ -18,22 +18,24 @@ import (
 // Source reads one registry account.
 type Source interface {
 	Name() string
-	// Repos lists what is to be read. When some projects cannot be listed, the error says so and comes with the repos of the
-	// others.
+	// Repos lists what is to be read. When a list could not be read, or not be read completely, the error says so and comes
+	// with the repos that are in it and in the others.
 	Repos(ctx context.Context) ([]registry.Repo, error)
-	// Unlisted picks from repos known before those that Repos would have listed if they were still there as they were.
-	Unlisted(known, listed []registry.Repo) []registry.Repo
+	// Missing says which of the repos known before are not among those that Repos listed, and why that may be.
+	Missing(known []registry.KnownRepo, listed []registry.Repo) registry.Departures
 	// Read walks one repo from its first page to its last.
 	Read(ctx context.Context, repo registry.Repo) (registry.Snapshot, error)
 	// Traffic counts since the source was made.
 	Traffic() registry.Traffic
+	// ClockSkew is how far the registry's clock is ahead of ours; false when that is not known.
+	ClockSkew() (time.Duration, bool)
 }
 
 // Sink keeps what was read.
 type Sink interface {
 	Begin(ctx context.Context, run NewRun) (Record, error)
 	// Known are the repos of a source that were read before and are not gone.
-	Known(ctx context.Context, source string) ([]registry.Repo, error)
+	Known(ctx context.Context, source string) ([]registry.KnownRepo, error)
 }
 
 // Record is a run in the database, from its beginning to its end. Any error from it means that the database does not do its
@@ -44,6 +46,8 @@ type Record interface {
 	Claim(ctx context.Context, repos []registry.Repo) (held []registry.RepoKey, err error)
 	// Apply writes claimed repos, each whole or not at all, and returns their outcomes in the same order.
 	Apply(ctx context.Context, snaps []registry.Snapshot, allowMassDelete func(registry.RepoKey) bool) ([]registry.RepoSync, error)
+	// Configured tells which repos of a source there are to be read; others that have a record are not configured any more.
+	Configured(ctx context.Context, source string, repos []registry.RepoKey, at time.Time) error
 	// Record writes the outcomes of repos that were not applied.
 	Record(ctx context.Context, results []registry.RepoSync) error
 	// Finish closes the record.
@@ -72,7 +76,7 @@ type Options struct {
 	Version       string
 	Shard, Shards int      // this process reads the repos of shard Shard of Shards; Shards below 2 means all
 	Only          []string // read only these repos, as NAME or SOURCE/NAME; empty: all
-	MassDelete    []string // repos whose vanished images are really gone, as NAME or SOURCE/NAME
+	MassDelete    []string // repos that are really gone, or their vanished images are, as NAME, SOURCE/NAME or SOURCE/*
 	FailOnLocked  bool     // end the run when another run holds a repo, instead of leaving the repo to it
 	MaxFailed     Tolerance
 	Grace         time.Duration // what repos that are being read have to be finished when the run is to end, its record included
@@ -86,7 +90,7 @@ type Options struct {
 var (
 	// ErrLocked ends a run that was told to fail when another run holds a repo.
 	ErrLocked = errors.New("held by another run")
-	// ErrUnknownRepo ends a run that was asked for a repo that no source lists.
+	// ErrUnknownRepo ends a run, before it has a record, that was asked for a repo that no source lists.
 	ErrUnknownRepo = errors.New("no source lists it")
 )
 
