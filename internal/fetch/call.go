@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,28 +31,24 @@ func (s *Source) call(ctx context.Context, r request) (wire.Answer, error) {
 			return wire.Answer{}, fmt.Errorf("%s of %q: %w", r.action, r.repo, context.Cause(ctx))
 		}
 		if f == nil {
-			s.health.answered()
-			s.pace.succeeded()
-			s.keys.worked(cred)
+			s.succeeded(r, cred)
 			return a, nil
 		}
 		f.attempts = attempt
 		switch f.class {
 		case classRetry, classThrottle, classUnknown:
-			if err := s.again(ctx, f, epoch, before); err != nil {
+			if err := s.again(ctx, r, f, epoch, before); err != nil {
 				return wire.Answer{}, err
 			}
 		case classToken:
 			if err := s.keys.renew(ctx, cred); err != nil {
 				f.detail += "; read again: " + redact(err.Error(), []string{cred.PublicKey, cred.PrivateKey, cred.SecurityToken})
-				s.health.refused(f, r)
-				return wire.Answer{}, f
+				return wire.Answer{}, s.judge(ctx, r, f, before)
 			}
-		case classRefused, classProject, classNoAPI:
-			s.health.refused(f, r)
-			return wire.Answer{}, f
+		case classRefused, classProject, classProxy, classNoAPI:
+			return wire.Answer{}, s.judge(ctx, r, f, before)
 		default:
-			s.health.answered()
+			s.health.answered(r, f)
 			return wire.Answer{}, f
 		}
 		if _, err := s.health.admit(r); err != nil { // another request found the source down meanwhile
@@ -60,30 +57,29 @@ func (s *Source) call(ctx context.Context, r request) (wire.Answer, error) {
 	}
 }
 
+func (s *Source) succeeded(r request, cred generation) {
+	s.health.answered(r, nil)
+	s.pace.succeeded()
+	s.keys.worked(cred)
+}
+
 // again waits for the next attempt, or returns the failure when there is none.
-func (s *Source) again(ctx context.Context, f *failure, epoch int, before int64) error {
+func (s *Source) again(ctx context.Context, r request, f *failure, epoch int, before int64) error {
 	last := s.opts.MaxAttempts
 	if f.class == classUnknown {
 		last = min(last, 1+unknownRetries)
 	}
 	throttled := f.class == classThrottle
-	if throttled && f.retryAfter > maxRetryAfter {
-		// It holds for every request: pausing would let the others hang for as long as it pleases the registry to say.
-		s.health.closed(f)
-		return f
-	}
 	if throttled {
 		s.pace.throttled(epoch, f.retryAfter)
 	}
 	switch {
 	case f.attempts >= last && f.class == classUnknown:
-		s.health.answered()
+		s.health.answered(r, f)
 		return f
-	case f.attempts >= last, f.retryAfter > maxRetryAfter:
-		s.health.gaveUp(f, before)
-		return f
-	case !s.health.retry(f):
-		return f
+	case f.attempts >= last, f.retryAfter > maxRetryAfter, !s.health.retry():
+		f.reach = registry.ErrUnavailable
+		return s.judge(ctx, r, f, before)
 	}
 	s.retries.Add(1)
 	wait := max(f.retryAfter, backoff(f.attempts, throttled, s.opts.Rand()))
@@ -129,19 +125,21 @@ func (s *Source) exchange(ctx context.Context, r request, cred Credentials, leav
 	s.requests.Add(1)
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return wire.Answer{}, &failure{class: classRetry, detail: redact(networkDetail(err, s.opts.RequestTimeout), secrets)}
+		class, detail := networkFailure(err, s.opts.RequestTimeout)
+		return wire.Answer{}, &failure{class: class, detail: redact(detail, secrets)}
 	}
 	defer resp.Body.Close()
 	s.noteClock(resp.Header)
 	f := &failure{
 		status:     resp.StatusCode,
 		requestID:  redact(resp.Header.Get("X-Ucloud-Request-Uuid"), secrets),
-		retryAfter: retryAfter(resp.Header),
+		retryAfter: retryAfter(resp.Header, s.opts.Now()),
 	}
 	body, err := readBody(resp.Body)
 	leave()
 	if err != nil {
-		f.class, f.detail = classRetry, redact(networkDetail(err, s.opts.RequestTimeout), secrets)
+		_, f.detail = networkFailure(err, s.opts.RequestTimeout)
+		f.class, f.detail = classRetry, redact(f.detail, secrets)
 		if errors.Is(err, wire.ErrTooLarge) {
 			f.class = classRepo // the same question would get the same answer
 		}
@@ -162,8 +160,11 @@ func (s *Source) exchange(ctx context.Context, r request, cred Credentials, leav
 		if resp.StatusCode == http.StatusOK {
 			f.detail = redact(err.Error(), secrets)
 		}
-		if errors.Is(err, wire.ErrTooLarge) {
+		switch {
+		case errors.Is(err, wire.ErrTooLarge):
 			f.class = classRepo
+		case f.class == classProxy:
+			f.detail = proxyAdvice
 		}
 	}
 	if f.status == http.StatusTooManyRequests {
@@ -180,27 +181,35 @@ func readBody(r io.Reader) ([]byte, error) {
 	return body, err
 }
 
-// retryAfter is the pause the registry asks for, in either form. A date is measured against the answer's own, not our clock.
-func retryAfter(h http.Header) time.Duration {
-	text := h.Get("Retry-After")
-	if text == "" {
-		return 0
-	}
-	if seconds, err := strconv.ParseInt(text, 10, 32); err == nil {
-		return time.Duration(max(0, seconds)) * time.Second
+// forever is what a pause beyond all measure comes to.
+const forever = 365 * 24 * time.Hour
+
+// retryAfter is the pause the registry asks for, in seconds or as a date. A date is measured against the answer's own, where it
+// has one, not against our clock.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	text := strings.TrimSpace(h.Get("Retry-After"))
+	if strings.Trim(text, "0123456789.") == "" {
+		seconds, err := strconv.ParseFloat(text, 64)
+		switch {
+		case seconds > forever.Seconds(): // also what is too large for a number
+			return forever
+		case err != nil:
+			return 0
+		}
+		return time.Duration(seconds * float64(time.Second))
 	}
 	until, err := http.ParseTime(text)
 	if err != nil {
 		return 0
 	}
-	now, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		return 0
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
 	}
-	return max(0, until.Sub(now))
+	return min(forever, max(0, until.Sub(now)))
 }
 
 // unavailable tells whether the source as a whole cannot be asked any more.
 func unavailable(err error) bool {
-	return errors.Is(err, registry.ErrUnavailable) || errors.Is(err, registry.ErrRefused)
+	f, ok := errors.AsType[*failure](err)
+	return ok && f.stops
 }

@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,7 +12,7 @@ import (
 	"syncer/internal/wire"
 )
 
-// class is what a failure asks for.
+// class is what a failure asks for. What stops more than a repo does so only when it is not the repo's alone, see judge.
 type class int
 
 const (
@@ -26,6 +25,7 @@ const (
 	classRepo           // stop this repo
 	classUnknown        // a code nobody has described: two retries, then stop this repo
 	classNoAPI          // there is no such API at this address: stop the source
+	classProxy          // the proxy on the way wants to know who asks: stop the source
 )
 
 // unknownRetries is how often a code without a known meaning is tried again. Product codes are permanent more often than not.
@@ -64,8 +64,10 @@ func classOfStatus(status int) class {
 		return classThrottle
 	case status == http.StatusRequestTimeout, status >= 500:
 		return classRetry
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return classRefused
+	case status == http.StatusProxyAuthRequired:
+		return classProxy
 	default:
 		return classNoAPI
 	}
@@ -85,6 +87,8 @@ type failure struct {
 	retryAfter time.Duration
 	reach      error // a sentinel of registry; nil: concerns the repo alone
 	attempts   int
+	others     int   // repos that failed likewise
+	stops      bool  // it has stopped the source
 	seq        int64 // when the answer was there, in the order of the source's events
 }
 
@@ -114,6 +118,9 @@ func (f *failure) Error() string {
 	if f.attempts > 1 {
 		fmt.Fprintf(&b, " (after %d attempts)", f.attempts)
 	}
+	if f.others > 0 && f.reach != nil {
+		fmt.Fprintf(&b, " (%d others that were asked fail too)", f.others)
+	}
 	if f.requestID != "" {
 		fmt.Fprintf(&b, " [request %s]", f.requestID)
 	}
@@ -131,6 +138,12 @@ func refusedCall(err error) bool {
 // outOfRange reports whether the server found a value of the call out of range. The code does not tell which.
 func (f *failure) outOfRange() bool { return f.retCode == 230 || f.retCode == 240 }
 
+// ofAccount tells whether the failure speaks of the account, or of the way to the registry, by its own words.
+func (f *failure) ofAccount() bool {
+	return f.class == classToken || f.class == classProxy || f.class == classRefused && f.retCode != 0 ||
+		f.class == classThrottle && f.retryAfter > maxRetryAfter
+}
+
 // stopping is the sentinel of a class that reaches beyond the repo, or nil.
 func (c class) stopping() error {
 	switch c {
@@ -138,7 +151,7 @@ func (c class) stopping() error {
 		return registry.ErrRefused
 	case classProject:
 		return registry.ErrProjectRefused
-	case classNoAPI:
+	case classNoAPI, classProxy:
 		return registry.ErrUnavailable
 	default:
 		return nil
@@ -175,15 +188,4 @@ func redact(text string, secrets []string) string {
 		text = strings.ReplaceAll(text, url.PathEscape(secret), "***")
 	}
 	return wire.Shorten(strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " "), maxDetail)
-}
-
-// networkDetail is what went wrong on the wire, without the URL that url.Error would print: on GET it holds the signature.
-func networkDetail(err error, timeout time.Duration) string {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Sprintf("no complete answer within %s", timeout)
-	}
-	return err.Error()
 }

@@ -39,7 +39,7 @@ func TestClassOf(t *testing.T) {
 	}
 	for status, want := range map[int]class{
 		200: classRetry, 408: classRetry, 429: classThrottle, 500: classRetry, 502: classRetry, 503: classRetry, 504: classRetry,
-		401: classRefused, 403: classRefused, 407: classRefused, 301: classNoAPI, 302: classNoAPI, 400: classNoAPI, 404: classNoAPI, 405: classNoAPI,
+		401: classRefused, 403: classRefused, 407: classProxy, 301: classNoAPI, 302: classNoAPI, 400: classNoAPI, 404: classNoAPI, 405: classNoAPI,
 	} {
 		if got := classOfStatus(status); got != want {
 			t.Errorf("status %d: class %d, want %d", status, got, want)
@@ -47,48 +47,55 @@ func TestClassOf(t *testing.T) {
 	}
 }
 
-// TestFailures reads two repos of which the first always fails, and tells how far the failure reaches and what it costs.
-func TestFailures(t *testing.T) {
+// failures are what may go wrong with a request.
+var failures = map[string]struct {
+	fault    fakeapi.Fault
+	reach    error // when every repo fails like this; nil: the repo alone all the same
+	requests int   // for a repo that fails
+	text     string
+}{
+	"signature":        {fakeapi.RetCode(171, "Signature VerifyAC Error"), registry.ErrRefused, 1, "RetCode 171: Signature VerifyAC Error"},
+	"user":             {fakeapi.RetCode(172, "User Not Exists"), registry.ErrRefused, 1, "172"},
+	"token":            {fakeapi.RetCode(174, "Token Not Exists"), registry.ErrRefused, 1, "174"},
+	"address denied":   {fakeapi.RetCode(294, ""), registry.ErrRefused, 1, "294: no message"},
+	"security lock":    {fakeapi.RetCode(295, ""), registry.ErrRefused, 1, "295"},
+	"forbidden":        {fakeapi.HTTPStatus(403), registry.ErrRefused, 1, "HTTP 403"},
+	"project unknown":  {fakeapi.RetCode(292, "Project [x] not exists"), registry.ErrProjectRefused, 1, "292"},
+	"permission":       {fakeapi.RetCode(299, "no"), registry.ErrProjectRefused, 1, "set UCLOUD_PROJECT_ID"},
+	"no such action":   {fakeapi.RetCode(161, ""), nil, 1, "161"},
+	"backend types":    {fakeapi.RetCode(214001, "json: cannot unmarshal string"), nil, 1, "214001"},
+	"product's code":   {fakeapi.RetCode(43023, "BucketNotExist"), nil, 3, "43023"},
+	"repeated 500":     {fakeapi.HTTPStatus(500), registry.ErrUnavailable, 6, "HTTP 500: Internal Server Error (after 6 attempts)"},
+	"repeated 150":     {fakeapi.RetCode(150, "busy"), registry.ErrUnavailable, 6, "RetCode 150"},
+	"HTML":             {fakeapi.HTML(), registry.ErrUnavailable, 6, "not JSON"},
+	"half a body":      {fakeapi.Truncated(), registry.ErrUnavailable, 6, "not JSON"},
+	"no code":          {fakeapi.Body("{}"), registry.ErrUnavailable, 6, "RetCode"},
+	"JSON text":        {fakeapi.Body(`"{}"`), registry.ErrUnavailable, 6, "RetCode"},
+	"connection reset": {fakeapi.Reset(), registry.ErrUnavailable, 6, "reset"},
+	"connection cut":   {fakeapi.Cut(), registry.ErrUnavailable, 6, "EOF"},
+	"too large":        {fakeapi.Huge(wire.MaxBody + 1), nil, 1, "larger than"},
+	"gzip bomb":        {fakeapi.GzipBomb(1 << 30), nil, 1, "larger than"},
+	"redirect":         {fakeapi.Redirect(302, "http://127.0.0.1:1/"), registry.ErrUnavailable, 1, "HTTP 302"},
+	"not found":        {fakeapi.HTTPStatus(404), registry.ErrUnavailable, 1, "HTTP 404"},
+	"hangs":            {fakeapi.Hang(nil), registry.ErrUnavailable, 6, "no complete answer within"},
+	"trickles":         {fakeapi.Trickle(20 * time.Millisecond), registry.ErrUnavailable, 6, "no complete answer within"},
+	"throttles for a year": {
+		fakeapi.WithHeader("Retry-After", "31536000", fakeapi.HTTPStatus(429)), registry.ErrUnavailable, 1, "HTTP 429",
+	},
+	"waits too long":   {fakeapi.WithHeader("Retry-After", "9999", fakeapi.HTTPStatus(503)), registry.ErrUnavailable, 1, "HTTP 503"},
+	"proxy":            {fakeapi.HTTPStatus(407), registry.ErrUnavailable, 1, "HTTPS_PROXY"},
+	"unauthorized":     {fakeapi.HTTPStatus(401), registry.ErrRefused, 1, "HTTP 401"},
+	"control byte":     {fakeapi.Body("{\"RetCode\":0,\"Message\":\"\x01\"}"), registry.ErrUnavailable, 6, "not JSON"},
+	"internal error":   {fakeapi.RetCode(1000, "internal error"), registry.ErrUnavailable, 6, "RetCode 1000"},
+	"code in a 500":    {fakeapi.WithHeader("X", "y", statusBody(500, `{"RetCode":172}`)), registry.ErrRefused, 1, "172"},
+	"success in a 500": {statusBody(500, `{"RetCode":0}`), registry.ErrUnavailable, 6, "HTTP 500"},
+}
+
+// TestOneRepoFails reads two repos of which the first always fails. That is its failure alone, whatever it is, and it costs no more
+// than its attempts and the question whether others answer.
+func TestOneRepoFails(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		fault    fakeapi.Fault
-		reach    error // nil: the repo alone
-		requests int   // for the failing repo
-		text     string
-		other    bool // the other repo is read
-	}{
-		"signature":        {fakeapi.RetCode(171, "Signature VerifyAC Error"), registry.ErrRefused, 1, "RetCode 171: Signature VerifyAC Error", false},
-		"user":             {fakeapi.RetCode(172, "User Not Exists"), registry.ErrRefused, 1, "172", false},
-		"token":            {fakeapi.RetCode(174, "Token Not Exists"), registry.ErrRefused, 1, "174", false},
-		"address denied":   {fakeapi.RetCode(294, ""), registry.ErrRefused, 1, "294: no message", false},
-		"security lock":    {fakeapi.RetCode(295, ""), registry.ErrRefused, 1, "295", false},
-		"forbidden":        {fakeapi.HTTPStatus(403), registry.ErrRefused, 1, "HTTP 403", false},
-		"project unknown":  {fakeapi.RetCode(292, "Project [x] not exists"), registry.ErrProjectRefused, 1, "292", false},
-		"permission":       {fakeapi.RetCode(299, "no"), registry.ErrProjectRefused, 1, "set UCLOUD_PROJECT_ID", false},
-		"no such action":   {fakeapi.RetCode(161, ""), nil, 1, "161", true},
-		"backend types":    {fakeapi.RetCode(214001, "json: cannot unmarshal string"), nil, 1, "214001", true},
-		"product's code":   {fakeapi.RetCode(43023, "BucketNotExist"), nil, 3, "43023", true},
-		"repeated 500":     {fakeapi.HTTPStatus(500), registry.ErrUnavailable, 6, "HTTP 500: Internal Server Error (after 6 attempts)", true},
-		"repeated 150":     {fakeapi.RetCode(150, "busy"), registry.ErrUnavailable, 6, "RetCode 150", true},
-		"HTML":             {fakeapi.HTML(), registry.ErrUnavailable, 6, "not JSON", true},
-		"half a body":      {fakeapi.Truncated(), registry.ErrUnavailable, 6, "not JSON", true},
-		"no code":          {fakeapi.Body("{}"), registry.ErrUnavailable, 6, "RetCode", true},
-		"JSON text":        {fakeapi.Body(`"{}"`), registry.ErrUnavailable, 6, "RetCode", true},
-		"connection reset": {fakeapi.Reset(), registry.ErrUnavailable, 6, "reset", true},
-		"connection cut":   {fakeapi.Cut(), registry.ErrUnavailable, 6, "EOF", true},
-		"too large":        {fakeapi.Huge(wire.MaxBody + 1), nil, 1, "larger than", true},
-		"gzip bomb":        {fakeapi.GzipBomb(1 << 30), nil, 1, "larger than", true},
-		"redirect":         {fakeapi.Redirect(302, "http://127.0.0.1:1/"), registry.ErrUnavailable, 1, "HTTP 302", false},
-		"not found":        {fakeapi.HTTPStatus(404), registry.ErrUnavailable, 1, "HTTP 404", false},
-		"hangs":            {fakeapi.Hang(nil), registry.ErrUnavailable, 6, "no complete answer within 700ms", true},
-		"trickles":         {fakeapi.Trickle(20 * time.Millisecond), registry.ErrUnavailable, 6, "no complete answer within 700ms", true},
-		"throttles for a year": {
-			fakeapi.WithHeader("Retry-After", "31536000", fakeapi.HTTPStatus(429)), registry.ErrUnavailable, 1, "HTTP 429", false,
-		},
-		"waits too long":   {fakeapi.WithHeader("Retry-After", "9999", fakeapi.HTTPStatus(503)), registry.ErrUnavailable, 1, "HTTP 503", true},
-		"code in a 500":    {fakeapi.WithHeader("X", "y", statusBody(500, `{"RetCode":172}`)), registry.ErrRefused, 1, "172", false},
-		"success in a 500": {statusBody(500, `{"RetCode":0}`), registry.ErrUnavailable, 6, "HTTP 500", true},
-	} {
+	for name, test := range failures {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			world := fakeapi.NewWorld()
@@ -96,47 +103,82 @@ func TestFailures(t *testing.T) {
 			world.Fill("good", 9)
 			srv := serve(t, world, fakeapi.Faults(fakeapi.Rule{Action: actionImages, Repo: "bad", Do: test.fault}))
 			s := source(t, srv)
+			s.Witnesses(nil, []registry.Repo{repo("bad"), repo("good")})
 			if strings.Contains(test.text, "no complete answer") {
-				s.opts.RequestTimeout = 700 * time.Millisecond
+				s.opts.RequestTimeout = 200 * time.Millisecond
 			}
-
 			_, err := s.Read(t.Context(), repo("bad"))
-			if err == nil {
-				t.Fatal("read in spite of everything")
+			expectFailure(t, err, nil, test.text)
+			stats := srv.Stats()
+			slow := s.opts.RequestTimeout < time.Second // some may have timed out before the server saw them
+			if got := stats.ByRepo["bad"]; !slow && got != test.requests || got > test.requests || stats.ByRepo["good"] > 1 {
+				t.Errorf("%d requests, want %d: %+v", got, test.requests, stats)
 			}
-			for _, sentinel := range []error{registry.ErrRefused, registry.ErrProjectRefused, registry.ErrUnavailable, registry.ErrRepoGone} {
-				if errors.Is(err, sentinel) != errors.Is(test.reach, sentinel) {
-					t.Errorf("error %q, reach %v expected", err, test.reach)
-				}
-			}
-			if !strings.Contains(err.Error(), test.text) || !strings.Contains(err.Error(), `"bad"`) || !strings.Contains(err.Error(), actionImages) {
-				t.Errorf("error %q does not tell %q, the action and the repo", err, test.text)
-			}
-			got := srv.Stats().ByRepo["bad"]
-			if s.opts.RequestTimeout < time.Second { // some may have timed out before the server saw them
-				got = int(s.Traffic().Requests)
-			}
-			if got != test.requests {
-				t.Errorf("%d requests, want %d", got, test.requests)
-			}
-
-			before := srv.Stats().Requests
-			snap, err := s.Read(t.Context(), repo("good"))
-			switch {
-			case test.other && (err != nil || len(snap.Images) != 9):
+			if snap, err := s.Read(t.Context(), repo("good")); err != nil || len(snap.Images) != 9 {
 				t.Errorf("the other repo: %v", err)
-			case !test.other && !errors.Is(err, test.reach):
-				t.Errorf("the other repo: %v, want %v", err, test.reach)
-			case !test.other && srv.Stats().Requests != before:
-				t.Error("the source was asked again")
-			}
-			if _, err := s.Repos(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := s.Read(t.Context(), repo("good")); err != nil {
-				t.Errorf("the next round: %v", err)
 			}
 		})
+	}
+}
+
+// TestEveryRepoFails fails all requests alike. Few are sent, none for what is known by then, and the next round begins anew.
+func TestEveryRepoFails(t *testing.T) {
+	t.Parallel()
+	for name, test := range failures {
+		for _, before := range []bool{false, true} { // read well before
+			t.Run(fmt.Sprint(name, before), func(t *testing.T) {
+				t.Parallel()
+				world := fakeapi.NewWorld()
+				var repos []registry.Repo
+				for i := range 30 {
+					repos = append(repos, repo(fmt.Sprintf("r%02d", i)))
+					world.Fill(repos[i].Key.Name, 9)
+				}
+				srv := serve(t, world)
+				s := source(t, srv)
+				if s.Witnesses(nil, repos); before {
+					s.Witnesses(repos, repos)
+				}
+				if strings.Contains(test.text, "no complete answer") {
+					s.opts.RequestTimeout = 200 * time.Millisecond
+				}
+				srv.Set(fakeapi.Faults(fakeapi.Rule{Do: test.fault}))
+				_, err := s.Read(t.Context(), repos[0])
+				expectFailure(t, err, test.reach, test.text)
+				asked := s.Traffic().Requests
+				if most := test.requests + anyWitnesses; asked > int64(most) || before && asked > int64(test.requests+goodWitnesses) {
+					t.Errorf("%d requests", asked)
+				}
+				if test.reach == nil {
+					return
+				}
+				if _, err := s.Read(t.Context(), repos[1]); !errors.Is(err, test.reach) || !strings.Contains(err.Error(), "not sent") || s.Traffic().Requests != asked {
+					t.Errorf("the other repo, %d requests: %v", s.Traffic().Requests-asked, err)
+				}
+				srv.Set(fakeapi.Faults())
+				if _, err := s.Repos(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := s.Read(t.Context(), repos[0]); err != nil {
+					t.Errorf("the next round: %v", err)
+				}
+			})
+		}
+	}
+}
+
+func expectFailure(t *testing.T, err, reach error, text string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("read in spite of everything")
+	}
+	for _, sentinel := range []error{registry.ErrRefused, registry.ErrProjectRefused, registry.ErrUnavailable, registry.ErrRepoGone} {
+		if errors.Is(err, sentinel) != (reach == sentinel) {
+			t.Errorf("error %q, reach %v expected", err, reach)
+		}
+	}
+	if !strings.Contains(err.Error(), text) || !strings.Contains(err.Error(), actionImages) {
+		t.Errorf("error %q does not tell %q and the action", err, text)
 	}
 }
 

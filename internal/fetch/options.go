@@ -168,6 +168,7 @@ func transport(concurrency int) http.RoundTripper {
 		return http.DefaultTransport
 	}
 	t := base.Clone()
+	t.OnProxyConnectResponse = onConnect
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = concurrency, concurrency
 	return t
 }

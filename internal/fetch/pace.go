@@ -12,8 +12,9 @@ import (
 const (
 	// throttledFrom is the rate, in requests a second, that a source without a limit is held to when it first throttles.
 	throttledFrom = 200
-	// slowest is the lowest rate that throttling leads to.
-	slowest = 0.2
+	// slowest is the lowest rate that throttling leads to, where the configured one is well above it; else it is a part of that.
+	slowest     = 0.2
+	slowestPart = 0.25
 	// slowdown is what a throttled answer leaves of the rate.
 	slowdown = 0.7
 	// regain is the part by which each success raises a slowed rate: 18 successes make up for one throttled answer, so a registry
@@ -105,9 +106,9 @@ func (p *pace) throttled(epoch int, pause time.Duration) {
 		if now *= slowdown; p.limiter.Limit() == rate.Inf {
 			now = throttledFrom
 		}
-		p.limiter.SetLimit(max(slowest, now))
+		p.limiter.SetLimit(max(min(slowest, slowestPart*p.full), now))
 	}
-	if pause <= 0 {
+	if pause <= 0 || pause > maxRetryAfter { // for so long nobody waits: who asked finds out whether it holds for the source
 		return
 	}
 	p.pauses++

@@ -44,7 +44,7 @@ func New(opts Options) (*Source, error) {
 		opts:    opts,
 		decoder: wire.Decoder{Zone: opts.Zone},
 		pace:    newPace(opts.Concurrency, opts.RateLimit/float64(opts.Shards)),
-		health:  newHealth(opts.RetryBudget),
+		health:  newHealth(opts.RetryBudget, opts.Projects),
 		keys:    newKeys(opts.Credentials, opts.Refresh),
 		habits: map[string]*walk.Habits{
 			actionImages: walk.NewHabits(opts.PageSize),
