@@ -2,7 +2,10 @@
 // dependency but the standard library, so every other package can speak in its words.
 package registry
 
-import "hash/fnv"
+import (
+	"hash/fnv"
+	"time"
+)
 
 // RepoKey names a repo for ever. The vendor documents repo names as unique across accounts and projects of one registry, so
 // the project is an attribute of a repo and not part of its key.
@@ -36,8 +39,9 @@ type Repo struct {
 // KnownRepo is a repo that runs have read and that is not gone.
 type KnownRepo struct {
 	Repo
-	Absent       bool // a complete listing did not hold it, and no look has seen it since
-	Unconfigured bool // the last run that could tell was not meant to read it
+	Absent       bool      // a complete listing did not hold it, and no look has seen it since
+	Unconfigured bool      // the last run that could tell was not meant to read it
+	LastComplete time.Time // zero: never
 }
 
 // Departures are known repos that neither the configuration of a source nor its lists name any more.

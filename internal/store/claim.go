@@ -86,13 +86,17 @@ CROSS JOIN LATERAL (SELECT repo_id, last_look_at FROM syncer.repos WHERE source 
 func (s *Store) Known(ctx context.Context, source string) ([]registry.KnownRepo, error) {
 	rows, err := s.pool.Query(ctx, `
 -- name: KnownRepos
-SELECT source, name, project_id, absence > 0, unconfigured_at IS NOT NULL FROM syncer.repos
+SELECT source, name, project_id, absence > 0, unconfigured_at IS NOT NULL, last_complete_at FROM syncer.repos
 WHERE source = $1 AND first_seen_at IS NOT NULL AND last_attempt_at IS NOT NULL AND gone_at IS NULL ORDER BY name`, source)
 	if err != nil {
 		return nil, databaseError("read known repos", err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (repo registry.KnownRepo, err error) {
-		err = row.Scan(&repo.Key.Source, &repo.Key.Name, &repo.ProjectID, &repo.Absent, &repo.Unconfigured)
+		var complete *time.Time
+		err = row.Scan(&repo.Key.Source, &repo.Key.Name, &repo.ProjectID, &repo.Absent, &repo.Unconfigured, &complete)
+		if complete != nil {
+			repo.LastComplete = complete.UTC()
+		}
 		return repo, err
 	})
 	return list, databaseError("read known repos", err)

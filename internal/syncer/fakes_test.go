@@ -29,8 +29,11 @@ type fakeSource struct {
 	skew    time.Duration    // of the registry's clock
 	step    func()           // called by every method
 
-	mu    sync.Mutex
-	reads []string
+	good, others []registry.Repo // whom to ask
+
+	mu               sync.Mutex
+	reads            []string
+	stopped, project error
 }
 
 func (s *fakeSource) Name() string { return s.name }
@@ -56,12 +59,14 @@ func (s *fakeSource) Missing(known []registry.KnownRepo, listed []registry.Repo)
 
 func (s *fakeSource) ClockSkew() (time.Duration, bool) { return s.skew, s.skew != 0 }
 
+func (s *fakeSource) Witnesses(good, others []registry.Repo) { s.good, s.others = good, others }
+
 func (s *fakeSource) Read(ctx context.Context, repo registry.Repo) (registry.Snapshot, error) {
 	s.step()
 	s.mu.Lock()
 	s.reads = append(s.reads, repo.Key.Name)
 	s.mu.Unlock()
-	if err := errors.Join(ctx.Err(), s.errs[repo.Key.Name]); err != nil {
+	if err := errors.Join(ctx.Err(), s.fault(repo)); err != nil {
 		return registry.Snapshot{}, fmt.Errorf("read repo %q: %w", repo.Key.Name, err)
 	}
 	n, ok := s.images[repo.Key.Name]
@@ -72,6 +77,24 @@ func (s *fakeSource) Read(ctx context.Context, repo registry.Repo) (registry.Sna
 		Rejected: []registry.Rejection{{Image: "bad", Reason: "no name"}}}, nil
 }
 
+// fault is what is wrong with a repo. What reaches farther is told of all that it reaches, as a source does.
+func (s *fakeSource) fault(repo registry.Repo) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.errs[repo.Key.Name]
+	switch {
+	case s.stopped != nil:
+		return s.stopped
+	case s.project != nil && repo.ProjectID == "p":
+		return s.project
+	case errors.Is(err, registry.ErrRefused), errors.Is(err, registry.ErrUnavailable):
+		s.stopped = err
+	case errors.Is(err, registry.ErrProjectRefused):
+		s.project = err
+	}
+	return err
+}
+
 func (s *fakeSource) Traffic() registry.Traffic {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,11 +103,12 @@ func (s *fakeSource) Traffic() registry.Traffic {
 
 // fakeSink is a database in memory that can fail.
 type fakeSink struct {
-	step     func()
-	failOn   string                         // method that fails
-	held     map[string]bool                // repos of other runs
-	statuses map[string]registry.RepoStatus // of applied repos; ok where it says nothing
-	applying chan struct{}                  // when not nil, Apply waits for one
+	step      func()
+	failOn    string                         // method that fails
+	held      map[string]bool                // repos of other runs
+	heldUntil map[string]time.Time           // the same, for a while
+	statuses  map[string]registry.RepoStatus // of applied repos; ok where it says nothing
+	applying  chan struct{}                  // when not nil, Apply waits for one
 
 	mu       sync.Mutex
 	run      NewRun
@@ -124,7 +148,7 @@ func (s *fakeSink) Claim(ctx context.Context, repos []registry.Repo) (held []reg
 	var names []string
 	for _, repo := range repos {
 		names = append(names, repo.Key.Name)
-		if s.held[repo.Key.Name] {
+		if s.held[repo.Key.Name] || time.Now().Before(s.heldUntil[repo.Key.Name]) {
 			held = append(held, repo.Key)
 		}
 	}

@@ -63,6 +63,7 @@ func (r *Runner) plan(ctx context.Context, t *tally) ([]lanePlan, error) {
 	}
 	for i := range plans {
 		r.settle(&plans[i], t)
+		plans[i].read = inOrder(r.lanes[i].Source, plans[i].read, plans[i].known)
 		t.planned += len(plans[i].read) + len(plans[i].held)
 	}
 	return plans, nil

@@ -123,7 +123,7 @@ func (r *Runner) work(ctx context.Context, record Record, plans []lanePlan, t *t
 		reading.Add(1)
 		group.Go(func() error {
 			defer reading.Done()
-			return r.newLane(lane, record, q, ctx.Done()).read(working, plans[i].read)
+			return (&laneRun{Runner: r, Lane: lane, record: record, queue: q, enough: ctx.Done()}).read(working, plans[i].read)
 		})
 	}
 	group.Go(func() error {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -147,15 +148,6 @@ func TestOutcomes(t *testing.T) {
 				t.Errorf("%d repos have an outcome, %d were planned", len(f.sink.results), res.Planned)
 			}
 		})
-	}
-}
-
-func TestWhatIsRefusedIsNotAskedForAgain(t *testing.T) {
-	t.Parallel()
-	f := newFixture(numbered(200)...)
-	f.sources[0].errs = map[string]error{"r0000": registry.ErrRefused, "r0001": registry.ErrRefused, "r0002": registry.ErrRefused}
-	if res := f.mustRun(t); res.Summary.Failed < 200-2*3 || len(f.sources[0].reads) > 3*3 || len(f.sink.claims) != 1 {
-		t.Errorf("%d failed, %d read, %d claims; want nearly all, a few, 1", res.Summary.Failed, len(f.sources[0].reads), len(f.sink.claims))
 	}
 }
 
@@ -303,7 +295,7 @@ func TestGroupsGatherWhileWritingAndMemoryIsBound(t *testing.T) {
 func TestReposAreClaimedJustBeforeTheyAreRead(t *testing.T) {
 	t.Parallel()
 	f := newFixture(numbered(100)...)
-	f.readers = 1
+	f.readers = 4
 	var ahead int
 	f.step = func() {
 		f.sink.mu.Lock()
@@ -314,9 +306,61 @@ func TestReposAreClaimedJustBeforeTheyAreRead(t *testing.T) {
 		ahead = max(ahead, claimed-len(f.sources[0].reads))
 	}
 	f.mustRun(t)
-	if ahead > claimBatch+1 || len(f.sink.claims) != 4 {
+	if ahead > 2*f.readers || len(f.sink.claims) != 100/f.readers {
 		t.Errorf("%d repos were claimed ahead of reading, in %d claims", ahead, len(f.sink.claims))
 	}
+}
+
+func TestWhatWasNotReadForLongestIsReadFirst(t *testing.T) {
+	t.Parallel()
+	f := newFixture("a", "b", "c", "d", "e")
+	f.readers = 1
+	f.sink.known = repos("default", "a", "b", "c", "e", "unlisted")
+	at := func(hour int) time.Time { return f.opt.Now().Add(time.Duration(hour) * time.Hour) }
+	f.sink.known[0].LastComplete, f.sink.known[1].LastComplete, f.sink.known[3].LastComplete, f.sink.known[4].LastComplete = at(3), at(1), at(2), at(0)
+	f.mustRun(t)
+	if d := cmp.Diff([]string{"c", "d", "unlisted", "b", "e", "a"}, f.sources[0].reads); d != "" {
+		t.Errorf("read (-want +got)\n%s", d)
+	}
+	if d := cmp.Diff([]string{"a", "e", "b", "unlisted"}, keys(f.sources[0].good)); d != "" {
+		t.Errorf("to be asked when in doubt (-want +got)\n%s", d)
+	}
+}
+
+func keys(repos []registry.Repo) (names []string) {
+	for _, repo := range repos {
+		names = append(names, repo.Key.Name)
+	}
+	return names
+}
+
+// TestHeldReposAreReadWhenTheyGetFree lets other runs hold most repos: for a while, or for ever.
+func TestHeldReposAreReadWhenTheyGetFree(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(numbered(40)...)
+		f.opt.HeldWait, f.opt.Now = 30*time.Second, time.Now
+		f.sink.heldUntil = map[string]time.Time{"r0007": time.Now().Add(time.Hour)}
+		for i, name := range numbered(20) { // each gets free before the wait for the one before it is over
+			if name != "r0007" {
+				f.sink.heldUntil[name] = time.Now().Add(time.Duration(i) * 10 * time.Second)
+			}
+		}
+		begun := time.Now()
+		res := f.mustRun(t)
+		if res.Summary.OK != 39 || res.Summary.Locked != 1 || f.sink.results["r0007"] != registry.RepoLocked || res.Outcome != Complete {
+			t.Errorf("result %+v", res)
+		}
+		if took := time.Since(begun); took < 19*10*time.Second || took > 19*10*time.Second+time.Minute {
+			t.Errorf("took %v", took)
+		}
+		if len(f.sink.claims) > 500 {
+			t.Errorf("%d claims", len(f.sink.claims))
+		}
+		if f.opt.HeldWait, f.sink.groups = 0, nil; f.mustRun(t).Summary.Locked != 1 {
+			t.Error("a run that does not wait")
+		}
+	})
 }
 
 func TestShardsShareTheRepos(t *testing.T) {

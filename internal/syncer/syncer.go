@@ -1,9 +1,8 @@
 // Package syncer is the work of a run: which repos are to be read, by this process, now; read them, a few at a time; hand what
 // was read to the database in groups; and add up how it went. It knows no API and no SQL: a Source reads, a Sink keeps.
 //
-// A repo that fails does not stop the others. What stops more than a repo is told by the errors of package registry: refused
-// credentials and an unavailable registry end their source, a refused project ends that project. A database that does not do
-// its work ends the run.
+// A repo that fails does not stop the others. Whether it makes sense to ask a source, or a project, any further is the Source's
+// to know: what it has given up it refuses at once. A database that does not do its work ends the run.
 package syncer
 
 import (
@@ -23,6 +22,9 @@ type Source interface {
 	Repos(ctx context.Context) ([]registry.Repo, error)
 	// Missing says which of the repos known before are not among those that Repos listed, and why that may be.
 	Missing(known []registry.KnownRepo, listed []registry.Repo) registry.Departures
+	// Witnesses says which repos to ask when it is in doubt whether the registry or only a repo gives no answer: those that were
+	// read completely before, the last of them first, and others.
+	Witnesses(good, others []registry.Repo)
 	// Read walks one repo from its first page to its last.
 	Read(ctx context.Context, repo registry.Repo) (registry.Snapshot, error)
 	// Traffic counts since the source was made.
@@ -79,6 +81,7 @@ type Options struct {
 	MassDelete    []string // repos that are really gone, or their vanished images are, as NAME, SOURCE/NAME or SOURCE/*
 	FailOnLocked  bool     // end the run when another run holds a repo, instead of leaving the repo to it
 	MaxFailed     Tolerance
+	HeldWait      time.Duration // how long to wait, without anything getting free, for repos that other runs hold; zero: leave them
 	Grace         time.Duration // what repos that are being read have to be finished when the run is to end, its record included
 
 	Now      func() time.Time
