@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,7 @@ type backfillFlags struct {
 	resume    bool
 	restart   bool
 	rateShare int
+	wait      time.Duration
 
 	from    string
 	source  string
@@ -36,14 +38,18 @@ type backfillFlags struct {
 // defaultRateShare leaves half of what the registry allows to the runs of the schedule.
 const defaultRateShare = 50
 
+// defaultHeldWait is long enough for a run that reads and writes a few repos at a time.
+const defaultHeldWait = 30 * time.Second
+
 func (a *app) backfillCommand() *cobra.Command {
 	var f backfillFlags
 	cmd := &cobra.Command{
 		Use:   "backfill",
 		Short: "Read every repo once and survive interruptions, or import observations from an archive",
 		Long: `Without --from: reads every repo, or this process's shard of them. What has been read is remembered in the database, repo by repo,
-so that a backfill that was killed goes on where it stopped. Repos that failed are tried again by the next call; a backfill is over
-when every repo has been read.
+so that a backfill that was killed goes on where it stopped. It comes back to repos that other runs hold, and gives up when none of
+them got free for the time of --wait. Repos that failed, or that others still held, are tried again by the next call; a backfill is
+over, and ends with 0, when it has read every repo.
 
 With --from: imports archived observations from a file, a folder of files, or standard input (-): what syncer export writes, CSV with
 the columns timestamp,repository,pull_count or date,count, or saved answers of GetRepoImage named by their time; compressed with
@@ -72,6 +78,7 @@ and nothing is imported, when a line cannot be used.`,
 	flags.BoolVar(&f.resume, "resume", false, "go on with the backfill that is open (the default when one is)")
 	flags.BoolVar(&f.restart, "restart", false, "begin a new one, whatever is open")
 	flags.IntVar(&f.rateShare, "rate-share", defaultRateShare, "`PERCENT` of the rate limit to use; the rest is left to scheduled runs")
+	flags.DurationVar(&f.wait, "wait", defaultHeldWait, "how long to wait for repos that other runs hold, counted from when the last of them got free")
 	flags.StringVar(&f.from, "from", "", "import the observations in this `PATH`: a file, a folder, or - for standard input")
 	flags.StringVar(&f.source, "source", config.DefaultSource, "with --from: `SOURCE` of observations that name none")
 	flags.StringVar(&f.image, "image", "", "with --from: `IMAGE` of files that name none")
@@ -85,7 +92,7 @@ func (f *backfillFlags) check(given func(string) bool) error {
 	others := []string{"source", "image", "skip-bad", "dry-run"}
 	with := "only goes with --from"
 	if f.from != "" {
-		others, with = []string{"shard", "resume", "restart", "rate-share"}, "does not go with --from"
+		others, with = []string{"shard", "resume", "restart", "rate-share", "wait"}, "does not go with --from"
 	}
 	for _, name := range others {
 		if given(name) {
@@ -95,6 +102,8 @@ func (f *backfillFlags) check(given func(string) bool) error {
 	switch {
 	case f.resume && f.restart:
 		return errors.New("--resume and --restart exclude each other")
+	case f.wait < 0:
+		return errors.New("--wait must not be negative")
 	case f.rateShare < 1 || f.rateShare > 100:
 		return errors.New("--rate-share must be from 1 to 100")
 	case f.dryRun && f.migrate:
@@ -148,9 +157,9 @@ func (a *app) backfillInto(ctx context.Context, s *store.Store, cfg config.Confi
 	var failed []registry.RepoSync
 	res, err := syncer.New(storeSink{s, false}, lanes, syncer.Options{
 		Kind: registry.RunBackfill, Version: version(), Shard: cfg.Shard.Index, Shards: cfg.Shard.Count,
-		Grace: cfg.GracePeriod, Now: a.now, Logger: log, Progress: bar.show,
+		Grace: cfg.GracePeriod, HeldWait: f.wait, Now: a.now, Logger: log, Progress: bar.show,
 		Each: func(r registry.RepoSync) {
-			if r.Status == registry.RepoFailed || r.Status == registry.RepoHeld {
+			if r.Status == registry.RepoFailed || r.Status == registry.RepoHeld || r.Status == registry.RepoLocked {
 				failed = append(failed, r)
 			}
 		},
@@ -162,7 +171,9 @@ func (a *app) backfillInto(ctx context.Context, s *store.Store, cfg config.Confi
 		err = outcomeError{res.Outcome, outcomeText(res)}
 	case unknown(f.repos, sources) != nil:
 		err = unknown(f.repos, sources)
-	case res.Undone == 0 && res.Summary.Locked == 0:
+	case res.Summary.Locked > 0:
+		err = outcomeError{syncer.Partial, fmt.Sprintf("not complete: other runs hold %d repos; go on later with: syncer backfill --resume", res.Summary.Locked)}
+	case res.Undone == 0:
 		err = s.FinishBackfill(ctx, open.ID, a.now())
 	}
 	if res.Planned > 0 || err == nil {

@@ -71,10 +71,7 @@ SELECT nextval(pg_get_serial_sequence('syncer.runs', 'run_id'))`).Scan(&r.id); e
 	}
 	// The lock stands before the record can be seen: nobody can take this run for a dead one.
 	err = pgx.BeginTxFunc(ctx, s.pool, readCommitted, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `
--- name: AbortDeadRuns
-UPDATE syncer.runs SET status = 'aborted', finished_at = GREATEST($1, started_at), error = 'the process ended without closing its record'
-WHERE status = 'running' AND NOT `+fmt.Sprintf(lockAlive, "run_id"), run.StartedAt); err != nil {
+		if err := abortDeadRuns(ctx, tx, run.StartedAt); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `
@@ -91,6 +88,37 @@ VALUES ($1, $2, $3, 'running', $4, $5)`, r.id, string(run.Kind), run.Shard, run.
 	r.stop = stop
 	go r.keepLock(keep)
 	return r, nil
+}
+
+// abortDeadRuns marks runs whose process is gone, with the sums of what they wrote. Their requests are not known.
+func abortDeadRuns(ctx context.Context, tx pgx.Tx, now time.Time) error {
+	rows, err := tx.Query(ctx, `
+-- name: AbortDeadRuns
+UPDATE syncer.runs SET status = 'aborted', finished_at = GREATEST($1, started_at), error = 'the process ended without closing its record'
+WHERE status = 'running' AND NOT `+fmt.Sprintf(lockAlive, "run_id")+`
+RETURNING run_id`, now)
+	if err != nil {
+		return err
+	}
+	dead, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil || len(dead) == 0 {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+-- name: SumDeadRuns
+UPDATE syncer.runs u SET repos_ok = s.ok, repos_failed = s.failed, repos_held = s.held, images_seen = s.seen,
+    images_new = s.new, images_changed = s.changed, images_missing = s.missing
+FROM (
+    SELECT r.run_id, count(*) FILTER (WHERE r.status IN ('ok', 'drifting')) AS ok, count(*) FILTER (WHERE r.status = 'failed') AS failed,
+        count(*) FILTER (WHERE r.status = 'held') AS held, sum(r.images_seen)::bigint AS seen, sum(r.images_new)::bigint AS new,
+        sum(r.images_changed)::bigint AS changed, sum(r.images_missing)::bigint AS missing
+    FROM syncer.repo_syncs r
+    WHERE r.run_id = ANY ($1)
+      -- leaves older months out
+      AND r.finished_at >= (SELECT min(started_at) - interval '1 day' FROM syncer.runs WHERE run_id = ANY ($1))
+    GROUP BY r.run_id) s
+WHERE u.run_id = s.run_id`, dead)
+	return err
 }
 
 // ID is the run's number.

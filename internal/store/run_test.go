@@ -58,6 +58,36 @@ func TestDeadRunIsAborted(t *testing.T) {
 	alive.Close()
 }
 
+// TestDeadRunIsAddedUp lets two runs die that had written, and marks them by one that begins.
+func TestDeadRunIsAddedUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := registry.Repo{Key: registry.RepoKey{Source: "default", Name: "library"}}
+	broken := registry.Repo{Key: registry.RepoKey{Source: "default", Name: "broken"}}
+	for range 2 {
+		w.now = w.now.Add(time.Hour)
+		dead := w.begin()
+		var snaps []registry.Snapshot
+		for i, repo := range []registry.Repo{w.repo, other} {
+			if _, err := dead.Claim(t.Context(), []registry.Repo{repo}); err != nil {
+				t.Fatal(err)
+			}
+			snaps = append(snaps, registry.Snapshot{Repo: repo, StartedAt: w.now, FinishedAt: w.now, Images: images("a", int(w.now.Unix()), "b", 7)[:i+1], Evidence: registry.Complete})
+		}
+		if _, err := dead.Apply(t.Context(), snaps, store.ApplyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		failed := registry.RepoSync{Repo: broken, Status: registry.RepoFailed, StartedAt: w.now, FinishedAt: w.now, TotalCount: -1, Error: "broken"}
+		if err := dead.Record(t.Context(), []registry.RepoSync{failed}); err != nil {
+			t.Fatal(err)
+		}
+		dead.Close()
+	}
+	w.begin().Close()
+	w.expect("runs", `SELECT run_id, status, repos_ok, repos_failed, repos_held, images_seen, images_new, images_changed, requests FROM syncer.runs ORDER BY run_id`,
+		"1|aborted|2|1|0|3|3|0|0", "2|aborted|2|1|0|3|0|2|0", "3|running|0|0|0|0|0|0|0")
+}
+
 func TestConcurrentRunsCountEveryPullOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
