@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 
 	"syncer/internal/registry"
 	"syncer/internal/walk"
@@ -172,9 +171,9 @@ func (s *Source) list(ctx context.Context, project, kind string) (walk.Result, e
 
 // listing is a project's complete list of repos, private and public, and when its reading began.
 type listing struct {
-	sync.Mutex
-	began int64
-	names map[string]bool // nil: there is none
+	reading chan struct{} // has a token while one reads it for all
+	began   int64
+	names   map[string]bool // nil: there is none
 }
 
 // confirmGone looks a repo up whose own call was refused. Only a complete list that was read after the refusal and does not
@@ -187,13 +186,17 @@ func (s *Source) confirmGone(ctx context.Context, repo registry.Repo, refusal er
 	s.listings.Lock()
 	l, ok := s.listings.byProject[repo.ProjectID]
 	if !ok {
-		l = &listing{}
+		l = &listing{reading: make(chan struct{}, 1)}
 		s.listings.byProject[repo.ProjectID] = l
 	}
 	s.listings.Unlock()
 
-	l.Lock() // one listing serves all repos that were refused before it began
-	defer l.Unlock()
+	select { // one listing serves all repos that were refused before it began
+	case l.reading <- struct{}{}:
+		defer func() { <-l.reading }()
+	case <-ctx.Done():
+		return refusal
+	}
 	if l.names == nil || l.began < f.seq {
 		began := s.events.Add(1)
 		names := map[string]bool{}

@@ -138,12 +138,6 @@ func refusedCall(err error) bool {
 // outOfRange reports whether the server found a value of the call out of range. The code does not tell which.
 func (f *failure) outOfRange() bool { return f.retCode == 230 || f.retCode == 240 }
 
-// ofAccount tells whether the failure speaks of the account, or of the way to the registry, by its own words.
-func (f *failure) ofAccount() bool {
-	return f.class == classToken || f.class == classProxy || f.class == classRefused && f.retCode != 0 ||
-		f.class == classThrottle && f.retryAfter > maxRetryAfter
-}
-
 // stopping is the sentinel of a class that reaches beyond the repo, or nil.
 func (c class) stopping() error {
 	switch c {

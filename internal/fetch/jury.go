@@ -14,8 +14,6 @@ const (
 	goodWitnesses = 4
 	// anyWitnesses are asked when it is not known that they ever answered: some of them may be as broken as the repo in question.
 	anyWitnesses = 8
-	// fewWitnesses are asked about what is said of the whole account, as it costs trust: wrong credentials, a wish to be left alone.
-	fewWitnesses = 2
 )
 
 // judge finds out how far a failure reaches, by evidence that no single repo can give: the source is down, or refuses, when others
@@ -150,9 +148,6 @@ func (w *witnesses) of(r request, f *failure) []request {
 	if len(list) < goodWitnesses {
 		add(spread(w.others, anyWitnesses), anyWitnesses)
 		add(w.others, anyWitnesses)
-	}
-	if f.ofAccount() {
-		list = list[:min(len(list), fewWitnesses)]
 	}
 	if len(list) == 0 && r.action == actionImages && f.class != classProject {
 		list = append(list, request{action: actionRepos, project: r.project, kind: kindPrivate})

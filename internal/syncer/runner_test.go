@@ -315,7 +315,7 @@ func TestWhatWasNotReadForLongestIsReadFirst(t *testing.T) {
 	t.Parallel()
 	f := newFixture("a", "b", "c", "d", "e")
 	f.readers = 1
-	f.sink.known = repos("default", "a", "b", "c", "e", "unlisted")
+	f.sink.known = known(repos("default", "a", "b", "c", "e", "unlisted")...)
 	at := func(hour int) time.Time { return f.opt.Now().Add(time.Duration(hour) * time.Hour) }
 	f.sink.known[0].LastComplete, f.sink.known[1].LastComplete, f.sink.known[3].LastComplete, f.sink.known[4].LastComplete = at(3), at(1), at(2), at(0)
 	f.mustRun(t)
