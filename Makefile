@@ -14,6 +14,8 @@ FUZZTIME ?= 30s
 # Which schedules `make chaos` plays.
 SEED ?= 1
 SCHEDULES ?= 1000
+# How many runs `make simulate` does.
+RUNS ?= 10000
 IMAGE ?= syncer
 # The version comes from git by way of the build's own stamp, where there is a repository.
 STAMP := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
@@ -60,6 +62,10 @@ chaos: build ## play SCHEDULES random schedules of kills, faults and restarts, f
 	@.ci/setup server
 	SYNCER_BINARY=$(CURDIR)/bin/syncer CHAOS_SEED=$(SEED) CHAOS_SCHEDULES=$(SCHEDULES) \
 		go test -count=1 -timeout 3h -run TestSchedules ./internal/chaos
+
+.PHONY: simulate
+simulate: ## read whole simulated accounts in RUNS runs, with repos that fail in every way there is
+	SYNCER_SIMULATE_RUNS=$(RUNS) go test -count=1 -timeout 3h -run TestSimulatedAccounts ./internal/syncer
 
 .PHONY: build
 build: ## build bin/syncer, a static binary

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"syncer/internal/fakeapi"
 	"syncer/internal/pgtest"
 )
@@ -80,6 +82,7 @@ func TestKilledBackfillGoesOn(t *testing.T) {
 	if out, err := backfill(-1); err != nil {
 		t.Fatalf("the backfill after all kills: %v\n%s", err, out)
 	}
+	checkSums(t, conn)
 	var images, times, open int64
 	if err := conn.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM reporting.images), (SELECT max(n) FROM (SELECT count(*) AS n FROM reporting.repo_syncs GROUP BY repo) s),
 	    (SELECT count(*) FROM syncer.backfills WHERE finished_at IS NULL)`).Scan(&images, &times, &open); err != nil {
@@ -87,6 +90,24 @@ func TestKilledBackfillGoesOn(t *testing.T) {
 	}
 	if images != 3*repos || times != 1 || open != 0 {
 		t.Errorf("%d images, repos read up to %d times, %d backfills open; want %d, 1, 0", images, times, open, 3*repos)
+	}
+}
+
+// checkSums wants the records of runs that died to say what they wrote.
+func checkSums(t *testing.T, conn *pgx.Conn) {
+	t.Helper()
+	var wrote, wrong int64
+	if err := conn.QueryRow(t.Context(), `
+	    SELECT count(*) FILTER (WHERE r.repos_ok > 0), count(*) FILTER (WHERE (r.repos_ok, r.images_seen, r.images_new, r.images_changed)
+	        IS DISTINCT FROM (s.ok, COALESCE(s.seen, 0), COALESCE(s.new, 0), COALESCE(s.changed, 0)))
+	    FROM reporting.runs r
+	    CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE status IN ('ok', 'drifting')) AS ok, sum(images_seen) AS seen, sum(images_new) AS new, sum(images_changed) AS changed
+	        FROM reporting.repo_syncs WHERE run_id = r.run_id) s
+	    WHERE r.status = 'aborted'`).Scan(&wrote, &wrong); err != nil {
+		t.Fatal(err)
+	}
+	if wrote == 0 || wrong != 0 {
+		t.Errorf("%d runs that died say that they wrote, %d say it wrongly", wrote, wrong)
 	}
 }
 

@@ -39,12 +39,12 @@ func newHealth(budget int, projects []Project) *health {
 	return h
 }
 
-// reset begins a round. Who answered before is still worth asking.
+// reset begins a round.
 func (h *health) reset() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.budget, h.lonely, h.stopped, h.places = h.full, 0, nil, map[place]error{}
-	h.witnesses.failed = map[target]bool{}
+	h.witnesses.recent, h.witnesses.failed = nil, map[target]bool{}
 }
 
 // admit says why the call must not be made, if so, and else how many calls have succeeded so far.
@@ -142,7 +142,7 @@ func (h *health) candidates(r request, f *failure) []request {
 }
 
 // Witnesses says which repos to ask when it is in doubt whether the registry or only a repo gives no answer: those that were read
-// before, the last of them first, and others, of which nothing is known.
+// before, and others, of which nothing is known.
 func (s *Source) Witnesses(good, others []registry.Repo) {
 	s.health.mu.Lock()
 	defer s.health.mu.Unlock()

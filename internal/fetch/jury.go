@@ -10,8 +10,10 @@ import (
 
 // How many witnesses are asked before a source counts as down. All of them must fail.
 const (
-	// goodWitnesses are enough when they answered before.
-	goodWitnesses = 4
+	// goodWitnesses are enough when they answered before: the last ones of this round, and some of the earlier ones, which lie apart
+	// since neighbours may share what is wrong with them.
+	goodWitnesses = 5
+	lastWitnesses = 2
 	// anyWitnesses are asked when it is not known that they ever answered: some of them may be as broken as the repo in question.
 	anyWitnesses = 8
 )
@@ -115,7 +117,7 @@ func (w *witnesses) answered(r request) {
 	}
 	delete(w.failed, t)
 	w.recent = slices.DeleteFunc(w.recent, func(other target) bool { return other == t })
-	w.recent = slices.Insert(w.recent[:min(len(w.recent), goodWitnesses)], 0, t)
+	w.recent = slices.Insert(w.recent[:min(len(w.recent), lastWitnesses)], 0, t)
 }
 
 // fell notes who is no witness for this round.
@@ -143,7 +145,8 @@ func (w *witnesses) of(r request, f *failure) []request {
 			}
 		}
 	}
-	add(w.recent, goodWitnesses)
+	add(w.recent, lastWitnesses)
+	add(spread(w.good, goodWitnesses-len(list)), goodWitnesses)
 	add(w.good, goodWitnesses)
 	if len(list) < goodWitnesses {
 		add(spread(w.others, anyWitnesses), anyWitnesses)
@@ -155,7 +158,7 @@ func (w *witnesses) of(r request, f *failure) []request {
 	return list
 }
 
-// spread picks n of a list, evenly: neighbours may share what is wrong with them.
+// spread picks n of a list, evenly.
 func spread(all []target, n int) []target {
 	if len(all) <= n {
 		return all

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"syncer/internal/registry"
@@ -28,7 +29,7 @@ func (m *memory) Begin(context.Context, syncer.NewRun) (syncer.Record, error) {
 func (m *memory) Known(context.Context, string) ([]registry.Repo, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Collect(maps.Values(m.known)), nil
+	return slices.SortedFunc(maps.Values(m.known), func(a, b registry.Repo) int { return strings.Compare(a.Key.Name, b.Key.Name) }), nil
 }
 
 func (m *memory) ID() int64 { return 1 }

@@ -322,7 +322,7 @@ func TestWhatWasNotReadForLongestIsReadFirst(t *testing.T) {
 	if d := cmp.Diff([]string{"c", "d", "unlisted", "b", "e", "a"}, f.sources[0].reads); d != "" {
 		t.Errorf("read (-want +got)\n%s", d)
 	}
-	if d := cmp.Diff([]string{"a", "e", "b", "unlisted"}, keys(f.sources[0].good)); d != "" {
+	if d := cmp.Diff([]string{"a", "b", "e", "unlisted"}, keys(f.sources[0].good)); d != "" {
 		t.Errorf("to be asked when in doubt (-want +got)\n%s", d)
 	}
 }

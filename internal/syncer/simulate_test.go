@@ -180,7 +180,7 @@ func (a *account) run(n int) {
 		if want := outages[a.outage]; res.Outcome != want || res.Summary.OK != 0 {
 			a.t.Errorf("outcome %d, want %d: %s", res.Outcome, want, res.Summary.Error)
 		}
-		if most := a.readers*6 + 8 + 2*6; sent > most {
+		if most := a.readers*6 + 8; sent > most {
 			a.t.Errorf("%d requests to a registry that is down, want at most %d", sent, most)
 		}
 		return

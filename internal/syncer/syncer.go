@@ -23,7 +23,7 @@ type Source interface {
 	// Missing says which of the repos known before are not among those that Repos listed, and why that may be.
 	Missing(known []registry.KnownRepo, listed []registry.Repo) registry.Departures
 	// Witnesses says which repos to ask when it is in doubt whether the registry or only a repo gives no answer: those that were
-	// read completely before, the last of them first, and others.
+	// read completely before, and others.
 	Witnesses(good, others []registry.Repo)
 	// Read walks one repo from its first page to its last.
 	Read(ctx context.Context, repo registry.Repo) (registry.Snapshot, error)
