@@ -55,10 +55,12 @@ func directly(t testing.TB, world *fakeapi.World, options ...fakeapi.Option) *So
 func source(t testing.TB, srv *fakeapi.Server, change ...func(*Options)) *Source {
 	t.Helper()
 	opts := Options{
-		BaseURL:     srv.URL,
-		Credentials: Credentials{PublicKey: srv.PublicKey, PrivateKey: srv.PrivateKey},
+		Credentials: Credentials{PublicKey: fakeapi.DefaultPublicKey, PrivateKey: fakeapi.DefaultPrivateKey},
 		Now:         time.Now,
 		Rand:        func() float64 { return 0 },
+	}
+	if srv != nil {
+		opts.BaseURL, opts.Credentials = srv.URL, Credentials{PublicKey: srv.PublicKey, PrivateKey: srv.PrivateKey}
 	}
 	for _, c := range change {
 		c(&opts)
