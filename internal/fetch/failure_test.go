@@ -173,7 +173,7 @@ func expectFailure(t *testing.T, err, reach error, text string) {
 		t.Fatal("read in spite of everything")
 	}
 	for _, sentinel := range []error{registry.ErrRefused, registry.ErrProjectRefused, registry.ErrUnavailable, registry.ErrRepoGone} {
-		if errors.Is(err, sentinel) != (reach == sentinel) {
+		if errors.Is(err, sentinel) != errors.Is(reach, sentinel) {
 			t.Errorf("error %q, reach %v expected", err, reach)
 		}
 	}

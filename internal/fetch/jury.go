@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -52,7 +53,7 @@ func (s *Source) judge(ctx context.Context, r request, f *failure, before int64)
 func (s *Source) sentence(r request, f *failure, reasons []*failure) {
 	why := f
 	if asked := reasons[1:]; len(asked) > 0 {
-		if !slices.ContainsFunc(asked, func(g *failure) bool { return g.reach == f.reach }) {
+		if !slices.ContainsFunc(asked, func(g *failure) bool { return errors.Is(g, f.reach) }) {
 			why = asked[0] // a repo that is refused has met a registry that went down
 		}
 		why.others = len(asked)

@@ -17,10 +17,10 @@ const (
 	caAdvice    = "the server's certificate is not trusted: if a proxy of yours reads what is encrypted, let SSL_CERT_FILE name its certificate"
 )
 
-// proxyRefusal is a proxy's answer to the wish for a connection.
-type proxyRefusal struct{ status int }
+// proxyError is a proxy's answer to the wish for a connection.
+type proxyError struct{ status int }
 
-func (e proxyRefusal) Error() string {
+func (e proxyError) Error() string {
 	if e.status == http.StatusProxyAuthRequired {
 		return proxyAdvice
 	}
@@ -32,7 +32,7 @@ func onConnect(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Resp
 	if answer.StatusCode == http.StatusOK {
 		return nil
 	}
-	return proxyRefusal{answer.StatusCode}
+	return proxyError{answer.StatusCode}
 }
 
 // networkFailure is what went wrong on the wire, without the URL that url.Error would print: on GET it holds the signature. What
@@ -44,7 +44,7 @@ func networkFailure(err error, timeout time.Duration) (class, string) {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return classRetry, fmt.Sprintf("no complete answer within %s", timeout)
 	}
-	if refusal, ok := errors.AsType[proxyRefusal](err); ok {
+	if refusal, ok := errors.AsType[proxyError](err); ok {
 		switch class := classOfStatus(refusal.status); class {
 		case classRetry, classThrottle:
 			return classRetry, refusal.Error()
