@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"syncer/internal/registry"
 	"syncer/internal/syncer"
@@ -15,21 +16,21 @@ import (
 // memory is a Sink that remembers what a database would tell the next run. It is a record, too.
 type memory struct {
 	mu    sync.Mutex
-	known map[registry.RepoKey]registry.Repo
+	known map[registry.RepoKey]registry.KnownRepo
 	run   map[string]registry.RepoSync // of the latest run
 }
 
-func newMemory() *memory { return &memory{known: map[registry.RepoKey]registry.Repo{}} }
+func newMemory() *memory { return &memory{known: map[registry.RepoKey]registry.KnownRepo{}} }
 
 func (m *memory) Begin(context.Context, syncer.NewRun) (syncer.Record, error) {
 	m.run = map[string]registry.RepoSync{}
 	return m, nil
 }
 
-func (m *memory) Known(context.Context, string) ([]registry.Repo, error) {
+func (m *memory) Known(context.Context, string) ([]registry.KnownRepo, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.SortedFunc(maps.Values(m.known), func(a, b registry.Repo) int { return strings.Compare(a.Key.Name, b.Key.Name) }), nil
+	return slices.SortedFunc(maps.Values(m.known), func(a, b registry.KnownRepo) int { return strings.Compare(a.Key.Name, b.Key.Name) }), nil
 }
 
 func (m *memory) ID() int64 { return 1 }
@@ -43,8 +44,8 @@ func (m *memory) Apply(_ context.Context, snaps []registry.Snapshot, _ func(regi
 	for _, snap := range snaps {
 		repo, result := snap.Repo, registry.RepoSync{Repo: snap.Repo, Status: registry.RepoDrifting, Seen: len(snap.Images), Walks: snap.Walks}
 		if snap.Evidence == registry.Complete {
-			result.Status, repo.LastComplete = registry.RepoOK, snap.FinishedAt
-			m.known[repo.Key] = repo
+			result.Status = registry.RepoOK
+			m.known[repo.Key] = registry.KnownRepo{Repo: repo, LastComplete: snap.FinishedAt}
 		}
 		m.run[repo.Key.Name] = result
 		results = append(results, result)
@@ -60,6 +61,8 @@ func (m *memory) Record(_ context.Context, results []registry.RepoSync) error {
 	}
 	return nil
 }
+
+func (m *memory) Configured(context.Context, string, []registry.RepoKey, time.Time) error { return nil }
 
 func (m *memory) Finish(context.Context, registry.RunSummary) error { return nil }
 func (m *memory) Close()                                            {}

@@ -11,10 +11,9 @@ import (
 // so that no repo can keep others from being read for ever. It also tells the source whom to ask when it is in doubt.
 func inOrder(source Source, plan []registry.Repo, known []registry.KnownRepo) []registry.Repo {
 	last := make(map[registry.RepoKey]time.Time, len(known))
-	known = slices.Clone(known)
-	slices.SortStableFunc(known, func(a, b registry.KnownRepo) int { return b.LastComplete.Compare(a.LastComplete) })
 	var good []registry.Repo
-	for _, repo := range known {
+	for i := range known {
+		repo := &known[i]
 		last[repo.Key] = repo.LastComplete
 		if !repo.LastComplete.IsZero() {
 			good = append(good, repo.Repo)
