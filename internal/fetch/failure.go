@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,8 +136,23 @@ func refusedCall(err error) bool {
 	return errors.As(err, &f) && f.reach == nil && f.retCode != 0 && (f.class == classRepo || f.class == classUnknown)
 }
 
-// outOfRange reports whether the server found a value of the call out of range. The code does not tell which.
-func (f *failure) outOfRange() bool { return f.retCode == 230 || f.retCode == 240 }
+// outOfRange reports whether the server may have found the offset or the limit out of range. No code says so for sure: 230 and 240 are
+// recorded of other products, others answer with codes of their own, and gateways with a status.
+func (f *failure) outOfRange() bool {
+	switch f.retCode {
+	case 0:
+		return slices.Contains(rangeStatuses, f.status)
+	case 160, 161, 293: // no such action, or not in this zone
+		return false
+	default:
+		return f.class == classRepo || f.class == classUnknown
+	}
+}
+
+// rangeStatuses are what gateways answer to a value that they do not like.
+var rangeStatuses = []int{
+	http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestedRangeNotSatisfiable, http.StatusUnprocessableEntity,
+}
 
 // stopping is the sentinel of a class that reaches beyond the repo, or nil.
 func (c class) stopping() error {

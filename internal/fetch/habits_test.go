@@ -114,18 +114,50 @@ func TestPageSizeIsLearnedForEachAction(t *testing.T) {
 	}
 }
 
+// refusals are ways to say that a value of a call is out of range.
+var refusals = map[string]fakeapi.Fault{
+	"230": fakeapi.RetCode(230, "Params [Offset] not available"), "240": fakeapi.RetCode(240, "no"), "220": fakeapi.RetCode(220, "no"),
+	"214001": fakeapi.RetCode(214001, "no"), "product's code": fakeapi.RetCode(8039, "no"),
+	"bad request": fakeapi.HTTPStatus(400), "range": fakeapi.HTTPStatus(416), "unprocessable": fakeapi.HTTPStatus(422),
+}
+
 // TestRefusedBehindTheEnd reads from a server that refuses an offset that no row has.
 func TestRefusedBehindTheEnd(t *testing.T) {
 	t.Parallel()
-	lengths := map[string]int{"a": 1, "b": 2, "c": 100, "d": 250, "e": 1}
-	world := filled(lengths)
-	s := directly(t, world, fakeapi.FaultFunc(func(q fakeapi.Request) fakeapi.Fault {
-		if q.Action == actionImages && q.Offset >= lengths[q.Repo] || q.Action == actionRepos && q.Offset >= len(lengths) {
-			return fakeapi.RetCode(230, "Params [Offset] not available")
+	for name, refusal := range refusals {
+		for _, totals := range []fakeapi.Totals{fakeapi.TotalInt, fakeapi.TotalMissing} {
+			t.Run(fmt.Sprint(name, totals), func(t *testing.T) {
+				t.Parallel()
+				lengths := map[string]int{"a": 1, "b": 2, "c": 100, "d": 250, "e": 1}
+				world := filled(lengths)
+				s := directly(t, world, fakeapi.WithWire(fakeapi.Wire{Totals: totals}), fakeapi.FaultFunc(func(q fakeapi.Request) fakeapi.Fault {
+					if q.Action == actionImages && q.Offset >= lengths[q.Repo] || q.Action == actionRepos && q.Offset >= len(lengths) {
+						return refusal
+					}
+					return nil
+				}))
+				readWhole(t, s, world, "a", "b", "c", "d", "e")
+			})
 		}
-		return nil
-	}))
-	readWhole(t, s, world, "a", "b", "c", "d", "e")
+	}
+}
+
+// TestRefusedPageSize reads from a server that takes no more than 50 rows a page, whatever it says when it is asked for more.
+func TestRefusedPageSize(t *testing.T) {
+	t.Parallel()
+	for name, refusal := range refusals {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			world := filled(map[string]int{"a": 1, "b": 60, "c": 250})
+			s := directly(t, world, fakeapi.FaultFunc(func(q fakeapi.Request) fakeapi.Fault {
+				if q.Limit > 50 {
+					return refusal
+				}
+				return nil
+			}))
+			readWhole(t, s, world, "a", "b", "c")
+		})
+	}
 }
 
 // TestOffsetWindow reads a repo of which only the first rows are given. They are kept as presence, and the snapshot says why there are no more.

@@ -21,7 +21,7 @@ func (w *walk) atEnd(reach int) bool {
 	case reach == 0:
 		return w.total <= 0 && !w.silent // else rows are kept back, or nothing is known of any
 	case len(w.spans) == 1:
-		return w.onePage(reach)
+		return false // it may be cut short by a server that gives a page's length as TotalCount
 	case w.nothingBehind(reach):
 		return w.beyond(reach) || w.total == int64(reach)
 	}
@@ -48,12 +48,6 @@ func (w *walk) confirm(reach int) (offset int, seems bool) {
 		return 3*reach + 5, true // no list moves as far between two pages
 	}
 	return 0, false
-}
-
-// onePage reports whether the first page is the whole list. A page that is not full and says that there is no more may still have been cut
-// short by a server that gives a page's length as TotalCount. So the registry's word is taken only where it was borne out.
-func (w *walk) onePage(rows int) bool {
-	return rows < w.limit && w.total == int64(rows) && w.habits.believed(rows)
 }
 
 // repeats reports whether all pages are the first once more, which was not full and says that there is no more: the server ignores Offset.

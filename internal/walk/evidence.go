@@ -56,7 +56,6 @@ func (w *walk) check() finding {
 		f.counted = w.spans[0].total == int64(w.book.seen+f.blank) && w.stamps().made == 0
 	}
 	f.clean = w.state == ended && f.broken == 0 && f.duplicates == 0 && w.steady && f.counted
-	w.habits.learn(w, f)
 	return f
 }
 

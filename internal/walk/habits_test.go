@@ -54,8 +54,8 @@ func TestServerChangesInARun(t *testing.T) {
 	t.Parallel()
 	for totals := totalsTrue; totals <= totalsLarger; totals++ {
 		h := NewHabits(100)
-		many(t, h, server{}, 100, 250, 5, 5, 8, 8, 5, 50, 50)
-		many(t, h, server{cut: 20, totals: totals}, 100, 50, 20, 21, 257, 5)
+		many(t, h, server{}, 100, 250, 5, 5, 8, 8, 5, 50, 50, 20, 20, 20) // lists of just the length it is to cut at, too
+		many(t, h, server{cut: 20, totals: totals}, 100, 25, 50, 20, 21, 257, 5)
 		many(t, h, server{}, 100, 20, 50, 257)
 	}
 }
@@ -104,26 +104,17 @@ func TestDriftingListsThroughOneReader(t *testing.T) {
 	}
 }
 
-// TestHonestServerCostsOneRequestAList counts what small lists cost from a server whose TotalCount was right.
-func TestHonestServerCostsOneRequestAList(t *testing.T) {
+// TestShortListsCostTwoRequests counts what is paid for looking behind lists that fit into a page.
+func TestShortListsCostTwoRequests(t *testing.T) {
 	t.Parallel()
-	lengths := make([]int, 200)
-	for i := range lengths {
-		lengths[i] = 1 + i%10
-	}
 	h := NewHabits(100)
-	if got := many(t, h, server{}, 100, lengths...); got > 200+11 {
-		t.Errorf("%d requests for 200 small lists", got)
-	}
-	h.Reset()
-	if got := many(t, h, server{}, 100, 5, 8, 5, 8); got != 6 {
-		t.Errorf("%d requests for 4 lists of a new run, want 6: what the run before saw counts no more", got)
-	}
-	h.Reset()
-	for _, n := range []int{1, 2, 10} {
-		if got := many(t, h, server{}, 100, slices.Repeat([]int{n}, 1000)...); got > 1000+12 {
-			t.Errorf("%d requests for 1000 lists of %d", got, n)
+	for _, n := range []int{1, 2, 10, 99} {
+		if got := many(t, h, server{}, 100, slices.Repeat([]int{n}, 100)...); got != 200 {
+			t.Errorf("%d requests for 100 lists of %d", got, n)
 		}
+	}
+	if got := many(t, h, server{}, 100, 0, 0); got != 2 {
+		t.Errorf("%d requests for two empty lists", got)
 	}
 }
 
@@ -170,6 +161,7 @@ func TestMaximumLoweredInMidWalk(t *testing.T) {
 func TestRefusalBehindTheEnd(t *testing.T) {
 	t.Parallel()
 	many(t, NewHabits(100), server{inside: true}, 100, 1, 1, 2, 3, 99, 100, 101, 250, 1)
+	many(t, NewHabits(100), server{inside: true, totals: totalsMissing}, 100, 1, 1, 2, 3, 99, 100, 101, 250, 1)
 	many(t, NewHabits(1), server{inside: true}, 1, 1, 2, 5)
 	many(t, NewHabits(100), server{inside: true, cut: 1}, 100, 1, 2, 5)
 }

@@ -85,8 +85,8 @@ func (w *walk) overcome(ctx context.Context, refusal Answer) error {
 		}
 		refusal.OutOfRange = a.OutOfRange
 	}
-	if refusal.OutOfRange && w.saidNoMore() {
-		w.endAt(refusal.Offset) // the list became shorter meanwhile
+	if refusal.OutOfRange && (w.saidNoMore() || w.oneRow()) {
+		w.endAt(refusal.Offset) // the list became shorter meanwhile, or has but one row
 		return nil
 	}
 	w.state = barred
@@ -98,6 +98,12 @@ func (w *walk) overcome(ctx context.Context, refusal Answer) error {
 func (w *walk) saidNoMore() bool {
 	reach := int64(w.reach())
 	return w.total >= 0 && w.total <= reach && w.spans[0].total >= reach
+}
+
+// oneRow reports whether the only row came on a page that had room for the next, and nothing tells that there is one. Longer lists show by the
+// rows that pages share that offsets are taken at all; here none are shared.
+func (w *walk) oneRow() bool {
+	return w.reach() == 1 && w.size > seam && w.total < 0
 }
 
 // endAt lays in an empty page that told nothing.

@@ -182,31 +182,6 @@ func (f fixed) Pages(_ context.Context, offsets []int, _ int, take func(Answer))
 	return nil
 }
 
-// TestHabits counts the requests for many small repos of one source: what is behind a short page is looked at only until
-// the server has shown that it can be believed.
-func TestHabits(t *testing.T) {
-	t.Parallel()
-	h := NewHabits(100)
-	requests := 0
-	for i := range 100 {
-		s := newSim(rand.New(rand.NewPCG(1, 1)), byName, churn{}, 1+i%9, 100, false)
-		v, err := Read(t.Context(), s, h)
-		if err != nil || v.Evidence != registry.Complete || len(v.Images) != 1+i%9 {
-			t.Fatalf("%d images, evidence %v: %v", len(v.Images), v.Evidence, err)
-		}
-		requests += s.requests
-	}
-	if requests > 100+9 {
-		t.Errorf("%d requests for 100 small repos", requests)
-	}
-	cut := newSim(rand.New(rand.NewPCG(1, 1)), byName, churn{}, 50, 100, false)
-	cut.server = server{cut: 20, totals: totalsPage}
-	v, err := Read(t.Context(), cut, h)
-	if err != nil || len(v.Images) != 50 {
-		t.Errorf("%d images of 50: %v", len(v.Images), err)
-	}
-}
-
 // TestListWithoutAnEnd reads a list that goes on for ever and gives less and less a page. It is given up once, not three
 // times, and proves presence only.
 func TestListWithoutAnEnd(t *testing.T) {
