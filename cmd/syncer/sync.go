@@ -128,7 +128,7 @@ func (a *app) oneRun(ctx context.Context, s *store.Store, cfg config.Config, lan
 		// The record has all repos; of a dry run, which leaves none, all are shown.
 		Each: func(r registry.RepoSync) {
 			m.Repo(r)
-			if f.dryRun || r.Status == registry.RepoFailed || r.Status == registry.RepoHeld {
+			if f.dryRun || r.Status == registry.RepoFailed || r.Status == registry.RepoHeld || r.Status == registry.RepoDrifting {
 				repos = append(repos, r)
 			}
 		},

@@ -33,7 +33,7 @@ type syncResult struct {
 	Retries       int64        `json:"retries"`
 	Error         string       `json:"error,omitempty"`
 	Warnings      []string     `json:"warnings,omitempty"`
-	Details       []repoResult `json:"details"` // repos that failed or are held back; of a dry run all
+	Details       []repoResult `json:"details"` // repos that failed, drifted or are held back; of a dry run all
 }
 
 type repoResult struct {

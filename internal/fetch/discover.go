@@ -106,10 +106,13 @@ func (s *Source) discover(ctx context.Context, p Project) (names []string, err e
 	var faults []error
 	for _, kind := range p.kinds() {
 		v, err := s.list(ctx, p.ID, kind)
-		if err != nil {
+		switch {
+		case ctx.Err() != nil || unavailable(err):
 			return names, errors.Join(append(faults, err)...)
+		case err == nil:
+			err = understood(v)
 		}
-		if err := understood(v); err != nil {
+		if err != nil {
 			faults = append(faults, fmt.Errorf("list of %s repos: %w", kind, err))
 		}
 		for _, image := range v.Images {

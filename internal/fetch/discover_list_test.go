@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"syncer/internal/fakeapi"
 	"syncer/internal/registry"
 )
 
@@ -57,5 +58,25 @@ func TestListsOfReposThatAreNotUnderstood(t *testing.T) {
 				t.Errorf("such a list proves that a repo is gone: %v", gone)
 			}
 		})
+	}
+}
+
+// TestOneListIsRefused refuses the list of private repos. The list of public ones is read all the same.
+func TestOneListIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{230, 8039} {
+		world := fakeapi.NewWorld()
+		world.AddRepo(fakeapi.Repo{Name: "shared", Shared: true})
+		s := directly(t, world, fakeapi.FaultFunc(func(q fakeapi.Request) fakeapi.Fault {
+			if q.Type == kindPrivate {
+				return fakeapi.RetCode(code, "no")
+			}
+			return nil
+		}))
+		s.opts.Projects = []Project{{Discover: DiscoverAll}}
+		repos, err := s.Repos(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "list of private repos") || len(repos) != 1 {
+			t.Errorf("code %d: %d repos: %v", code, len(repos), err)
+		}
 	}
 }

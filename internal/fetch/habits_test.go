@@ -225,7 +225,26 @@ func TestRowsOfReposThatAreOfNoUse(t *testing.T) {
 		return fakeapi.Body(`{"RetCode":0,"TotalCount":5,"RepoSet":[` + strings.Join(rows[q.Offset:], ",") + `]}`)
 	}))
 	v, err := s.list(t.Context(), "", kindPrivate)
-	if err != nil || v.Nameless != 2 || v.RejectedTotal != 3 || len(v.Images) != 2 {
+	if err != nil || v.Nameless != 3 || v.RejectedTotal != 3 || len(v.Images) != 2 {
 		t.Errorf("%d nameless, %d rejections (%v), %d repos: %v", v.Nameless, v.RejectedTotal, v.Rejected, len(v.Images), err)
+	}
+}
+
+// TestNamesThatAreOfNoUse reads a repo with an image whose name cannot be written down. What was read is not all there is.
+func TestNamesThatAreOfNoUse(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]string{
+		"none": `{"PullCount":1}`, "NUL": `{"ImageName":"x\u0000y"}`, "too long": `{"ImageName":"` + strings.Repeat("x", 1100) + `"}`,
+		"half a surrogate": `{"ImageName":"\ud800"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			world := filled(map[string]int{"web": 30})
+			world.PutImages("web", fakeapi.Image{Name: "odd", Row: row})
+			snap, err := directly(t, world).Read(t.Context(), repo("web"))
+			if err != nil || len(snap.Images) != 30 || snap.Nameless != 1 || snap.RejectedTotal != 1 {
+				t.Errorf("%d images, %d rows without a name, %d rejected: %v", len(snap.Images), snap.Nameless, snap.RejectedTotal, err)
+			}
+		})
 	}
 }

@@ -12,7 +12,7 @@ var (
 	// ErrUnavailable: the registry is down or throttles beyond the retry budget.
 	ErrUnavailable = errors.New("registry unavailable")
 	// ErrRepoGone: a complete listing, read after the repo's own call was refused, does not hold the repo.
-	ErrRepoGone = errors.New("repo is not in the registry's list any more")
+	ErrRepoGone = errors.New("repo is not in the registry's list")
 	// ErrNothingListed comes with ErrRepoGone when that listing holds no repo at all: it may be another project's, or an outage.
 	ErrNothingListed = errors.New("the list of the project's repos is empty")
 )

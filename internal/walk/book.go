@@ -133,8 +133,8 @@ func (b *book) stamp(old *registry.Timestamp, latest registry.Timestamp, twin st
 	}
 }
 
-// close hands the images and the complaints over; the book is of no use afterwards.
-func (b *book) close() ([]registry.Image, []registry.Rejection) {
+// close hands the images and the complaints over, and tells how many rows have a name that cannot be used; the book is of no use afterwards.
+func (b *book) close() (images []registry.Image, rejections []registry.Rejection, unusable int) {
 	b.numbers, b.tags, b.walks = nil, nil, nil
 	usable := b.images[:0]
 	for _, image := range b.images {
@@ -146,7 +146,7 @@ func (b *book) close() ([]registry.Image, []registry.Rejection) {
 	for r := range b.rejected {
 		rejected = append(rejected, r)
 	}
-	return usable, rejected
+	return usable, rejected, len(b.images) - len(usable)
 }
 
 // Sizes of a packer's blocks in bytes: small for the many small repos, growing for the large ones.

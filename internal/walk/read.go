@@ -18,7 +18,7 @@ type Result struct {
 	Images        []registry.Image
 	Rejected      []registry.Rejection // at most registry.MaxRejections, each kind once
 	RejectedTotal int
-	Nameless      int // rows that cannot be told from others
+	Nameless      int // rows without a name that can be used: what was read of them is not kept
 	Evidence      registry.Evidence
 	Unread        error // why the rest of the list could not be read; nil: nothing kept it back
 	Walks         int
@@ -63,11 +63,13 @@ func Read(ctx context.Context, p Pager, h *Habits) (Result, error) {
 		}
 		again = r.result.Evidence == registry.Partial && r.result.Walks < maxWalks && w.state != endless && w.state != barred
 	}
-	r.result.Images, r.result.Rejected = r.book.close()
+	var unusable int
+	r.result.Images, r.result.Rejected, unusable = r.book.close()
 	r.result.RejectedTotal = max(r.result.RejectedTotal, len(r.result.Rejected))
 	if r.book.nameless {
 		r.result.Nameless = max(1, r.result.Nameless)
 	}
+	r.result.Nameless += unusable
 	slices.SortFunc(r.result.Rejected, func(x, y registry.Rejection) int {
 		return cmp.Or(cmp.Compare(x.Image, y.Image), cmp.Compare(x.Reason, y.Reason))
 	})
