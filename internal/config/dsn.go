@@ -37,7 +37,7 @@ func (l *loader) checkDatabase(cfg *Config) {
 		return
 	}
 	if password := libpq["PGPASSWORD"]; password != "" && !to.has("password") {
-		to = append(to, pair{"password", password})
+		to = append(to.without("password"), pair{"password", password})
 	}
 	l.checkDriver(where, to)
 	cfg.DatabaseURL = NewSecret(to.String())
@@ -102,8 +102,9 @@ func (l *loader) checkDriver(where string, a address) {
 	}
 }
 
+// has reports whether a key is given a value: an empty one is none, as in libpq.
 func (a address) has(key string) bool {
-	return slices.ContainsFunc(a, func(p pair) bool { return p.key == key })
+	return slices.ContainsFunc(a, func(p pair) bool { return p.key == key && p.value != "" })
 }
 
 func (a address) without(key string) address {

@@ -106,9 +106,11 @@ func TestMisplacedLibpqVariables(t *testing.T) {
 func TestPasswordBesideAddress(t *testing.T) {
 	t.Parallel()
 	for dsn, want := range map[string]string{
-		"postgres://u@db.test/d?options=-c%20statement_timeout%3D60000": "h u nter2",
-		"host=db.test user=u options='-c statement_timeout=60000'":      "h u nter2",
-		"postgres://u:own@db.test?options=-c%20statement_timeout=60000": "own",
+		"postgres://u@db.test/d?options=-c%20statement_timeout%3D60000":        "h u nter2",
+		"host=db.test user=u options='-c statement_timeout=60000'":             "h u nter2",
+		"postgres://u:@db.test/d?options=-c%20statement_timeout%3D60000":       "h u nter2",
+		"host=db.test user=u password='' options='-c statement_timeout=60000'": "h u nter2",
+		"postgres://u:own@db.test?options=-c%20statement_timeout=60000":        "own",
 	} {
 		cfg := load(t, Input{Lookup: env("DATABASE_URL="+dsn, "PGPASSWORD=h u nter2"), Need: NeedDatabase})
 		got, err := pgx.ParseConfig(cfg.DatabaseURL.Reveal())
