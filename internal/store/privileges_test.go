@@ -62,7 +62,7 @@ func TestMissingPrivileges(t *testing.T) {
 		"REVOKE DELETE ON syncer.images FROM "+role)
 	want := []string{
 		"CREATE on schema syncer", "DELETE on table syncer.images", "USAGE on sequence syncer.backfills_backfill_id_seq",
-		"USAGE on sequence syncer.repo_numbers", "USAGE on sequence syncer.runs_run_id_seq", "ownership of table syncer.history",
+		"USAGE on sequence syncer.repo_numbers", "USAGE on sequence syncer.runs_run_id_seq", "ownership of schema reporting", "ownership of table syncer.history",
 		"ownership of table syncer.image_days", "ownership of table syncer.repo_syncs",
 	}
 	if diff := cmp.Diff(want, missing(s)); diff != "" {
@@ -77,6 +77,11 @@ func TestMissingPrivileges(t *testing.T) {
 	want = []string{"CREATE on the database, for the first migration", "TEMPORARY on the database, for imports"}
 	if diff := cmp.Diff(want, missing(as(t, empty, role+"_bare"))); diff != "" {
 		t.Errorf("missing without rights on the database (-want +got):\n%s", diff)
+	}
+	execute(t, empty, "CREATE SCHEMA reporting; GRANT CREATE, TEMPORARY ON DATABASE "+databaseOf(t, empty)+" TO PUBLIC")
+	want = []string{"ownership of schema reporting"}
+	if diff := cmp.Diff(want, missing(as(t, empty, role+"_beside"))); diff != "" {
+		t.Errorf("missing beside another's schema reporting (-want +got):\n%s", diff)
 	}
 	if version, err := s.ServerVersion(t.Context()); err != nil || !strings.ContainsAny(version, "123456789") {
 		t.Errorf("version %q, %v", version, err)
