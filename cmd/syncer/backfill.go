@@ -140,6 +140,9 @@ func (a *app) backfill(ctx context.Context, f backfillFlags) error {
 
 // backfillInto reads what the open backfill has not read yet.
 func (a *app) backfillInto(ctx context.Context, s *store.Store, cfg config.Config, lanes []syncer.Lane, f backfillFlags, log *slog.Logger) error {
+	if err := unknown(ctx, f.repos, lanes); err != nil {
+		return err
+	}
 	shard := cfg.Shard.String()
 	open, err := s.OpenBackfill(ctx, shard, scopeOf(shard, f.repos), f.restart, a.now())
 	if err != nil {
@@ -148,10 +151,8 @@ func (a *app) backfillInto(ctx context.Context, s *store.Store, cfg config.Confi
 	if len(open.Done) > 0 {
 		log.InfoContext(ctx, "backfill goes on", "backfill_id", open.ID, "started_at", open.StartedAt.UTC(), "repos_done", len(open.Done))
 	}
-	sources := make([]*undone, len(lanes))
 	for i := range lanes {
-		sources[i] = &undone{Source: lanes[i].Source, names: f.repos, done: open.Done}
-		lanes[i].Source = sources[i]
+		lanes[i].Source = &undone{Source: lanes[i].Source, names: f.repos, done: open.Done}
 	}
 	bar := a.newProgress(ctx, "reading repos", log)
 	var failed []registry.RepoSync
@@ -169,8 +170,6 @@ func (a *app) backfillInto(ctx context.Context, s *store.Store, cfg config.Confi
 	case err != nil:
 	case res.Outcome != syncer.Complete:
 		err = outcomeError{res.Outcome, outcomeText(res)}
-	case unknown(f.repos, sources) != nil:
-		err = unknown(f.repos, sources)
 	case res.Summary.Locked > 0:
 		err = outcomeError{syncer.Partial, fmt.Sprintf("not complete: other runs hold %d repos; go on later with: syncer backfill --resume", res.Summary.Locked)}
 	case res.Undone == 0:
@@ -224,13 +223,23 @@ func (u *undone) left(repos []registry.Repo) []registry.Repo {
 // names tells whether a name, as NAME or SOURCE/NAME, means the repo.
 func names(name string, key registry.RepoKey) bool { return name == key.Name || name == key.String() }
 
-// unknown is an error for each name that no source listed.
-func unknown(asked []string, sources []*undone) error {
+// unknown is an error for each name that no source lists. A typing error leaves neither a run nor an open backfill behind. Where a
+// list cannot be read it says nothing: the run will tell why.
+func unknown(ctx context.Context, asked []string, lanes []syncer.Lane) error {
+	if len(asked) == 0 {
+		return nil
+	}
+	var all []registry.Repo
+	for _, lane := range lanes {
+		repos, err := lane.Source.Repos(ctx)
+		if err != nil {
+			return nil //nolint:nilerr // see above
+		}
+		all = append(all, repos...)
+	}
 	var errs []error
 	for _, name := range asked {
-		if !slices.ContainsFunc(sources, func(u *undone) bool {
-			return slices.ContainsFunc(u.all, func(r registry.Repo) bool { return names(name, r.Key) })
-		}) {
+		if !slices.ContainsFunc(all, func(r registry.Repo) bool { return names(name, r.Key) }) {
 			errs = append(errs, fmt.Errorf("repo %q: %w", name, syncer.ErrUnknownRepo))
 		}
 	}

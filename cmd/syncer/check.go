@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -150,7 +151,7 @@ func (c *checker) database(ctx context.Context) {
 		case err != nil:
 			return err
 		case len(missing) > 0:
-			c.result.fail("privileges", exitDatabase, "the role lacks "+strings.Join(missing, ", "), privilegeAdvice(missing))
+			c.result.fail("privileges", exitDatabase, "the role lacks "+few(missing), privilegeAdvice(missing))
 		default:
 			c.result.ok("privileges", "the role may do all that a run does")
 		}
@@ -170,8 +171,20 @@ func (c *checker) database(ctx context.Context) {
 	}
 }
 
+// few names the first of a list that has no end where a role has no right at all.
+func few(list []string) string {
+	const most = 6
+	if len(list) <= most+1 {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
+}
+
 // privilegeAdvice is how a role gets what it lacks.
 func privilegeAdvice(missing []string) string {
+	if slices.Contains(missing, "ownership of schema reporting") && !slices.ContainsFunc(missing, func(m string) bool { return strings.Contains(m, "syncer") }) {
+		return "ALTER SCHEMA reporting OWNER TO the role, or use a database of syncer's own"
+	}
 	for _, m := range missing {
 		if !strings.Contains(m, " on the database") {
 			return "use the role that owns the schema, the one that ran syncer migrate up"

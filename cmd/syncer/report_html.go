@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -56,6 +58,9 @@ func (a *app) reportHTML(ctx context.Context, s *store.Store, q report.Query, fi
 // writeWhole writes a file that is there as a whole or, if anything fails, as it was before.
 func writeWhole(file string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		return usageError{fmt.Errorf("write %s: %w: name a file in a folder that is there and may be written", file, pathErr.Err)}
+	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
