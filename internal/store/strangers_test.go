@@ -241,3 +241,37 @@ func wantMended(t *testing.T, dsn string) {
 		}
 	}
 }
+
+// What stands in the place of the list or lacks a half says so, and is no database that is out of reach.
+func TestSchemaThatIsNotWhole(t *testing.T) {
+	t.Parallel()
+	check := func(dsn, want string) {
+		t.Helper()
+		s, err := store.Open(t.Context(), dsn, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if err := s.CheckSchema(t.Context()); !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	for name, list := range map[string]string{"a table": "CREATE TABLE syncer.migrations (name text)", "one with rows": "CREATE TABLE syncer.migrations AS SELECT 7 AS id, true AS done"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dsn := pgtest.Empty(t)
+			execute(t, dsn, "CREATE SCHEMA syncer", list)
+			check(dsn, "another application made it")
+			m := migrator(t, dsn)
+			if _, err := m.Up(t.Context()); !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), "another application made it") {
+				t.Errorf("up: %v", err)
+			}
+			if _, err := m.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "another application made it") {
+				t.Errorf("status: %v", err)
+			}
+		})
+	}
+	w := newWorld(t)
+	execute(t, w.dsn, "DROP SCHEMA reporting CASCADE")
+	check(w.dsn, "schema reporting")
+}

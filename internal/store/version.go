@@ -17,6 +17,7 @@ import (
 // Codes of PostgreSQL's errors.
 const (
 	undefinedTable        = "42P01"
+	undefinedColumn       = "42703"
 	dependentObjects      = "2BP01"
 	insufficientPrivilege = "42501"
 )
@@ -28,7 +29,9 @@ const versionTable = "syncer.migrations"
 var (
 	errLostList = errors.New("schema syncer is there, but not its list of migrations, " + versionTable + ": restore it too, or, where an earlier " +
 		"syncer kept the list elsewhere, run ALTER TABLE public.goose_db_version SET SCHEMA syncer; ALTER TABLE syncer.goose_db_version RENAME TO migrations")
-	errEmptyList = errors.New("its list of migrations is empty, as after a restore of the schema without the data; run syncer migrate up, which fills it")
+	errOthersList = errors.New(versionTable + " is not a list of migrations: another application made it; use a database of syncer's own")
+	errNoReports  = errors.New("schema reporting, which the migrations made, is not there, as after a restore of schema syncer alone: restore both")
+	errEmptyList  = errors.New("its list of migrations is empty, as after a restore of the schema without the data; run syncer migrate up, which fills it")
 )
 
 // makeReady makes a place for the list of migrations, and fills one that came back empty from a dump of the schema alone.
@@ -73,8 +76,8 @@ func refill(ctx context.Context, tx *sql.Tx, tables bool) error {
 	var comment string
 	if err := tx.QueryRowContext(ctx, `
 -- name: VersionComment
-SELECT COUNT(*), COALESCE(obj_description('`+versionTable+`'::regclass, 'pg_class'), '') FROM `+versionTable).Scan(&rows, &comment); err != nil || rows > 0 {
-		return err
+SELECT COUNT(version_id), COALESCE(obj_description('`+versionTable+`'::regclass, 'pg_class'), '') FROM `+versionTable).Scan(&rows, &comment); err != nil || rows > 0 {
+		return othersList(err)
 	}
 	version := "0"
 	if m := notedVersion.FindStringSubmatch(comment); m != nil {
@@ -156,7 +159,7 @@ SELECT version_id, MAX(tstamp) FROM `+versionTable+` WHERE is_applied AND versio
 		return map[int64]time.Time{}, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, othersList(err)
 	}
 	defer rows.Close()
 	when := map[int64]time.Time{}
@@ -180,7 +183,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	want := known[len(known)-1]
 	have, err := s.schemaVersion(ctx)
 	switch {
-	case errors.Is(err, errLostList), errors.Is(err, errEmptyList):
+	case errors.Is(err, errLostList), errors.Is(err, errEmptyList), errors.Is(err, errOthersList), errors.Is(err, errNoReports):
 		return fmt.Errorf("%w: %w", ErrSchema, err)
 	case err != nil:
 		return databaseError("read schema version", err)
@@ -194,10 +197,11 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 
 // schemaVersion is the newest migration that is applied; 0 in an empty database.
 func (s *Store) schemaVersion(ctx context.Context) (version int64, err error) {
-	var list, tables bool
+	var list, tables, reports bool
 	if err := s.pool.QueryRow(ctx, `
 -- name: SchemaThere
-SELECT to_regclass('`+versionTable+`') IS NOT NULL, to_regclass('syncer.runs') IS NOT NULL`).Scan(&list, &tables); err != nil {
+SELECT to_regclass('`+versionTable+`') IS NOT NULL, to_regclass('syncer.runs') IS NOT NULL, to_regnamespace('reporting') IS NOT NULL`).
+		Scan(&list, &tables, &reports); err != nil {
 		return 0, err
 	}
 	switch {
@@ -210,7 +214,7 @@ SELECT to_regclass('`+versionTable+`') IS NOT NULL, to_regclass('syncer.runs') I
 	if err := s.pool.QueryRow(ctx, `
 -- name: SchemaVersion
 SELECT MAX(version_id) FROM `+versionTable+` WHERE is_applied`).Scan(&newest); err != nil {
-		return 0, err
+		return 0, othersList(err)
 	}
 	if newest == nil && tables {
 		return 0, errEmptyList
@@ -218,5 +222,19 @@ SELECT MAX(version_id) FROM `+versionTable+` WHERE is_applied`).Scan(&newest); e
 	if newest == nil {
 		return 0, nil
 	}
+	if *newest >= reportsFrom && !reports {
+		return 0, errNoReports
+	}
 	return *newest, nil
+}
+
+// reportsFrom is the migration that makes schema reporting.
+const reportsFrom = 3
+
+// othersList says of an error that tells so that the list is none of ours.
+func othersList(err error) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == undefinedColumn {
+		return errOthersList
+	}
+	return err
 }
