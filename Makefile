@@ -17,6 +17,9 @@ SCHEDULES ?= 1000
 # How many runs `make simulate` does.
 RUNS ?= 10000
 IMAGE ?= syncer
+# Which PostgreSQL `make test-pg` fetches, and what it runs on it.
+PGVERSION ?= newest
+PGTESTS ?= ./internal/store ./internal/metrics ./internal/fetch ./cmd/syncer
 # The version comes from git by way of the build's own stamp, where there is a repository.
 STAMP := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
 
@@ -35,6 +38,11 @@ test: ## run all tests
 	@.ci/setup server
 	@.ci/setup pooler || true
 	$(WITH_SERVER) go test -timeout $(TIMEOUT) ./...
+
+.PHONY: test-pg
+test-pg: ## run the tests of store, metrics and commands on PostgreSQL PGVERSION (17, 18, 19, newest), which Debian's mirror serves
+	bin=$$(.ci/postgres $(PGVERSION)) && \
+		PATH=$$bin:$$PATH SYNCER_TEST_PGBIN=$$bin SYNCER_TEST_DATABASE_URL= $(WITH_SERVER) go test -count=1 -timeout $(TIMEOUT) $(PGTESTS)
 
 .PHONY: awkward
 awkward: ## run the store's tests in databases with odd defaults: time zone, encoding, isolation, limits

@@ -30,6 +30,8 @@ var ErrNoServer = errors.New("no PostgreSQL server programs (15 or later) on thi
 type Options struct {
 	// Dir is the folder of a durable server, made when it does not exist. It may be relative. Empty means throwaway.
 	Dir string
+	// Programs is the folder of the server programs to use. Empty means those on PATH, else the newest of the known folders.
+	Programs string
 	// Logger gets the server's starts and stops at level debug. Nil means silence.
 	Logger *slog.Logger
 	// Settings are server parameters by name; they win over the package's own.

@@ -35,7 +35,7 @@ type keep struct {
 
 func (k *keep) data() string { return filepath.Join(k.dir, "pgdata") }
 
-func (s *Server) settleDurable(ctx context.Context, dir string) (st site, err error) {
+func (s *Server) settleDurable(ctx context.Context, dir, folder string) (st site, err error) {
 	if s.keep, st.account, err = openKeep(ctx, dir); err != nil {
 		return st, fmt.Errorf("local database %s: %w", dir, err)
 	}
@@ -64,7 +64,7 @@ func (s *Server) settleDurable(ctx context.Context, dir string) (st site, err er
 	if err != nil {
 		return st, fmt.Errorf("local database %s: %w", dir, err)
 	}
-	if st.programs, err = findPrograms(ctx, major); err != nil {
+	if st.programs, err = findPrograms(ctx, folder, major); err != nil {
 		return st, fmt.Errorf("local database %s: %w", dir, err)
 	}
 	if major == 0 {

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	if dir, ok := os.LookupEnv(helperDir); ok {
 		os.Exit(helper(strings.TrimPrefix(dir, "-")))
 	}
-	if _, err := findPrograms(context.Background(), 0); err != nil {
+	if _, err := findPrograms(context.Background(), "", 0); err != nil {
 		fmt.Fprintln(os.Stderr, err) // once, and not for each test
 		os.Exit(1)
 	}

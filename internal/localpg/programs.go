@@ -31,9 +31,16 @@ type programs struct {
 
 func (p programs) path(name string) string { return filepath.Join(p.bin, name) }
 
-// findPrograms returns the installation to use: the one on PATH, else the newest of the known folders. A major other than 0
-// must be matched exactly, because a data folder can only be opened by the version that made it.
-func findPrograms(ctx context.Context, major int) (programs, error) {
+// findPrograms returns the installation to use: that of the named folder and no other, else the one on PATH, else the newest of the
+// known folders. A major other than 0 must be matched exactly, because a data folder can only be opened by the version that made it.
+func findPrograms(ctx context.Context, folder string, major int) (programs, error) {
+	if folder != "" {
+		p, err := choosePrograms(ctx, []string{filepath.Join(folder, "initdb")}, nil, major)
+		if err != nil {
+			return p, fmt.Errorf("server programs in %s: %w", folder, err)
+		}
+		return p, nil
+	}
 	var first []string
 	if p, err := exec.LookPath("initdb"); err == nil {
 		first = append(first, p)

@@ -11,6 +11,25 @@ import (
 	"testing"
 )
 
+// TestNamedPrograms takes the folder that is named and no other.
+func TestNamedPrograms(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Dir(fakePrograms(t, 99))
+	if got, err := findPrograms(t.Context(), folder, 0); err != nil || got.major != 99 || got.bin != folder {
+		t.Errorf("found %v, %v", got, err)
+	}
+	for _, test := range []struct {
+		folder string
+		major  int
+		want   string
+	}{{folder, 15, "made by PostgreSQL 15, this machine has [99]"}, {t.TempDir(), 0, "no PostgreSQL server programs"}} {
+		_, err := findPrograms(t.Context(), test.folder, test.major)
+		if err == nil || !strings.Contains(err.Error(), test.folder) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("error %v, want the folder and %q in it", err, test.want)
+		}
+	}
+}
+
 // fakePrograms makes an installation that knows its version and nothing else, and returns its initdb.
 func fakePrograms(t *testing.T, major int) string {
 	t.Helper()

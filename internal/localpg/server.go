@@ -71,13 +71,13 @@ func Start(ctx context.Context, opt Options) (*Server, error) {
 func (s *Server) settle(ctx context.Context, opt Options) (st site, err error) {
 	sweep(s.log)
 	if opt.Dir == "" {
-		return s.settleThrowaway(ctx)
+		return s.settleThrowaway(ctx, opt.Programs)
 	}
-	return s.settleDurable(ctx, opt.Dir)
+	return s.settleDurable(ctx, opt.Dir, opt.Programs)
 }
 
-func (s *Server) settleThrowaway(ctx context.Context) (st site, err error) {
-	if st.programs, err = findPrograms(ctx, 0); err != nil {
+func (s *Server) settleThrowaway(ctx context.Context, folder string) (st site, err error) {
+	if st.programs, err = findPrograms(ctx, folder, 0); err != nil {
 		return st, err
 	}
 	if st.account, err = serverAccount(); err != nil {

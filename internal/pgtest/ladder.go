@@ -18,6 +18,8 @@ const (
 	URLVariable = "SYNCER_TEST_DATABASE_URL"
 	// imageVariable names the container image to use, made as the official one is.
 	imageVariable = "SYNCER_TEST_POSTGRES_IMAGE"
+	// ProgramsVariable names the folder of the server programs to start a private server from.
+	ProgramsVariable = "SYNCER_TEST_PGBIN"
 )
 
 // connectLimit bounds the look whether a server that was named answers.
@@ -51,8 +53,8 @@ type rung struct {
 	start func(ctx context.Context, getenv func(string) string) (*Server, error)
 }
 
-// Find returns the first server that can be had. One that was named must answer: other tests than the ones asked for are no
-// answer to a wrong address.
+// Find returns the first server that can be had. One that was named, by its address or its programs, must answer: other tests than
+// the ones asked for are no answer to a wrong name.
 func Find(ctx context.Context, getenv func(string) string) (*Server, error) {
 	return climb(ctx, getenv, []rung{{"Docker", usualDocker.start}, {"private server", startLocal}})
 }
@@ -60,6 +62,13 @@ func Find(ctx context.Context, getenv func(string) string) (*Server, error) {
 func climb(ctx context.Context, getenv func(string) string, rungs []rung) (*Server, error) {
 	if dsn := getenv(URLVariable); dsn != "" {
 		return named(ctx, dsn)
+	}
+	if getenv(ProgramsVariable) != "" {
+		s, err := startLocal(ctx, getenv)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", ProgramsVariable, err)
+		}
+		return s, nil
 	}
 	var why []string
 	for _, r := range rungs {
@@ -83,10 +92,15 @@ func named(ctx context.Context, dsn string) (*Server, error) {
 	return &Server{URL: dsn, What: "the server of " + URLVariable, outlives: true}, nil
 }
 
-func startLocal(ctx context.Context, _ func(string) string) (*Server, error) {
-	s, err := localpg.Start(ctx, localpg.Options{Settings: map[string]string{"max_connections": maxConnections}})
+func startLocal(ctx context.Context, getenv func(string) string) (*Server, error) {
+	folder := getenv(ProgramsVariable)
+	s, err := localpg.Start(ctx, localpg.Options{Programs: folder, Settings: map[string]string{"max_connections": maxConnections}})
 	if err != nil {
 		return nil, err
 	}
-	return &Server{URL: s.DSN(localpg.Database), What: "a private server from this machine's programs", stop: s.Stop}, nil
+	what := "a private server from this machine's programs"
+	if folder != "" {
+		what = "a private server from the programs in " + folder
+	}
+	return &Server{URL: s.DSN(localpg.Database), What: what, stop: s.Stop}, nil
 }

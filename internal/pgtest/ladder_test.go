@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,6 +37,14 @@ func TestClimb(t *testing.T) {
 		"a named server that does not answer is no reason to take another": {
 			env: map[string]string{URLVariable: "postgres://postgres@/x?host=/nowhere"}, rungs: []rung{working("Docker")}, err: []string{URLVariable},
 		},
+		"named programs come before an engine": {
+			env: map[string]string{ProgramsVariable: localPrograms(t)}, rungs: []rung{working("Docker")},
+			want: "a private server from the programs in " + localPrograms(t),
+		},
+		"named programs that are none are no reason to take others": {
+			env: map[string]string{ProgramsVariable: "/nowhere"}, rungs: []rung{working("Docker")},
+			err: []string{ProgramsVariable, "server programs in /nowhere", "no PostgreSQL server programs"},
+		},
 		"the first rung": {rungs: []rung{working("Docker"), working("local")}, want: "Docker"},
 		"the next":       {rungs: []rung{broken("Docker", errors.New("no engine")), working("local")}, want: "local"},
 		"none": {
@@ -53,11 +63,31 @@ func TestClimb(t *testing.T) {
 					t.Errorf("error %q does not say %q", err, want)
 				}
 			}
+			if err == nil {
+				t.Cleanup(func() {
+					if err := s.Stop(context.WithoutCancel(t.Context())); err != nil {
+						t.Error(err)
+					}
+				})
+			}
 			if err == nil && s.What != test.want {
 				t.Errorf("took %s, want %s", s.What, test.want)
 			}
 		})
 	}
+}
+
+// localPrograms is the folder of this machine's server programs.
+func localPrograms(t *testing.T) string {
+	t.Helper()
+	if path, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(path)
+	}
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the only error is a bad pattern
+	if len(found) == 0 {
+		t.Skip("no server programs in the usual folder")
+	}
+	return found[len(found)-1]
 }
 
 // recorder is a test that says what was asked of it, and can be failed without harm.

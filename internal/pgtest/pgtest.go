@@ -1,7 +1,7 @@
 // Package pgtest gives each test a PostgreSQL database of its own, on one real server for all of them.
 //
-// The server is the first of these that can be had: the one that SYNCER_TEST_DATABASE_URL names, a Docker container, a private
-// server from the machine's programs. Without any, the tests that need one are skipped and their package fails, with one line that
+// The server is the first of these that can be had: the one that SYNCER_TEST_DATABASE_URL names, a private server from the programs
+// in the folder that SYNCER_TEST_PGBIN names, a Docker container, a private server from the machine's programs. Without any, the tests that need one are skipped and their package fails, with one line that
 // says what to install. `make test` starts one server for the tests of all packages; a test that is run by itself starts one for its
 // process.
 //

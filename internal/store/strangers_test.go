@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -201,7 +202,11 @@ func TestSchemaOnlyDump(t *testing.T) {
 	})
 	t.Run("dumped", func(t *testing.T) {
 		t.Parallel()
-		programs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pg_dump")
+		folder := os.Getenv(pgtest.ProgramsVariable)
+		if folder == "" {
+			folder = "/usr/lib/postgresql/*/bin"
+		}
+		programs, _ := filepath.Glob(filepath.Join(folder, "pg_dump"))
 		if len(programs) == 0 {
 			t.Skip("no pg_dump")
 		}
