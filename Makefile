@@ -80,13 +80,16 @@ build: ## build bin/syncer, a static binary
 	CGO_ENABLED=0 go build -trimpath -buildvcs=$(STAMP) -o bin/syncer ./cmd/syncer
 
 .PHONY: release
-release: ## make dist/: static binaries for linux/amd64 and arm64, their bills of materials (SPDX), checksums
+release: oci ## make dist/: static binaries for linux/amd64 and arm64, their bills of materials, the image, checksums
+	@cd dist && sha256sum syncer-* oci/index.json >SHA256SUMS && cat SHA256SUMS
+
+.PHONY: oci
+oci: ## make the image without a Docker engine: the OCI layout dist/oci for linux/amd64 and arm64; prints its digest
 	@rm -rf dist && mkdir dist
 	@set -e; for arch in amd64 arm64; do \
-		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=$(STAMP) -o dist/syncer-linux-$$arch ./cmd/syncer; \
-		go run ./deploy/sbom dist/syncer-linux-$$arch >dist/syncer-linux-$$arch.spdx.json; \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -ldflags=-s -buildvcs=$(STAMP) -o dist/syncer-linux-$$arch ./cmd/syncer; \
 	done
-	@cd dist && sha256sum * >SHA256SUMS && cat SHA256SUMS
+	@cd deploy/oci && go run . -o ../../dist/oci ../../dist/syncer-linux-amd64 ../../dist/syncer-linux-arm64
 
 .PHONY: image
 image: ## build the container image, named IMAGE
@@ -97,6 +100,10 @@ image: ## build the container image, named IMAGE
 .PHONY: manifests
 manifests: ## validate the Kubernetes manifests as an API server would; UPDATE=1 accepts what kustomize makes
 	cd deploy/kubernetes/validate && $(if $(UPDATE),go test -count=1 -run Kustomize -update . &&) go vet . && go test -count=1 ./...
+
+.PHONY: test-oci
+test-oci: ## test the image that `make oci` makes: the same bytes from two folders, unpacked and run by hand
+	cd deploy/oci && go vet . && go test -count=1 ./...
 
 .PHONY: containers
 containers: ## test image, compose file and store in containers, where a Docker engine answers
