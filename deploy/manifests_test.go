@@ -59,8 +59,9 @@ type failureRule struct {
 type podSpec struct {
 	TerminationGracePeriodSeconds int `yaml:"terminationGracePeriodSeconds"`
 	Containers                    []struct {
-		Args []string `yaml:"args"`
-		Env  []struct {
+		Args    []string `yaml:"args"`
+		Command []string `yaml:"command"`
+		Env     []struct {
 			Name  string `yaml:"name"`
 			Value string `yaml:"value"`
 		} `yaml:"env"`

@@ -28,6 +28,9 @@ var codecs = serializer.NewCodecFactory(legacyscheme.Scheme, serializer.EnableSt
 
 // check returns everything that is wrong with one manifest.
 func check(document []byte) error {
+	if err, ok := monitoring(document); ok {
+		return err
+	}
 	object, kind, err := codecs.UniversalDecoder().Decode(document, nil, nil) // fills in the defaults
 	if err != nil {
 		return err
@@ -68,11 +71,13 @@ func validate(object runtime.Object) (field.ErrorList, *core.PodTemplateSpec) {
 	case *core.Namespace:
 		o.Namespace = ""
 		return corevalidation.ValidateNamespace(o), nil
+	case *core.PersistentVolumeClaim:
+		return corevalidation.ValidatePersistentVolumeClaim(o, corevalidation.ValidationOptionsForPersistentVolumeClaim(o, nil)), nil
 	case *networking.NetworkPolicy:
 		return networkingvalidation.ValidateNetworkPolicy(o, networkingvalidation.NetworkPolicyValidationOptions{}), nil
 	default:
 		return field.ErrorList{field.NotSupported(field.NewPath("kind"), fmt.Sprintf("%T", object), []string{
-			"CronJob", "Job", "Deployment", "ConfigMap", "Service", "Namespace", "NetworkPolicy",
+			"CronJob", "Job", "Deployment", "ConfigMap", "Service", "Namespace", "PersistentVolumeClaim", "NetworkPolicy",
 		})}, nil
 	}
 }

@@ -15,6 +15,45 @@ import (
 
 var update = flag.Bool("update", false, "write what kustomize makes into the golden files")
 
+const (
+	rules     = "../../prometheus/syncer.rules.yaml"
+	rulesHead = `# Made from deploy/prometheus/syncer.rules.yaml by "make manifests UPDATE=1".
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: syncer
+spec:
+`
+)
+
+// TestKustomizeRules makes the operator's rules from the one file of rules, before TestKustomize reads them.
+func TestKustomizeRules(t *testing.T) { //nolint:paralleltest // -update writes what the next test reads
+	text, err := os.ReadFile(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := rulesHead
+	for line := range strings.Lines(string(text)) {
+		if line != "\n" {
+			made += "  "
+		}
+		made += line
+	}
+	path := "../components/prometheus-operator/prometheusrule.yaml"
+	if *update {
+		if err := os.WriteFile(path, []byte(made), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(made, string(got)); diff != "" {
+		t.Errorf("the rules changed: make manifests UPDATE=1 (-want +got)\n%s", diff)
+	}
+}
+
 // TestKustomize compares what kustomize makes of each folder with the golden files, which the other tests read.
 func TestKustomize(t *testing.T) {
 	t.Parallel()
@@ -24,6 +63,8 @@ func TestKustomize(t *testing.T) {
 		"base":     "base",
 		"sharded":  "testdata/sharded",
 		"daemon":   "testdata/daemon",
+		"operator": "testdata/operator",
+		"backup":   "testdata/backup",
 		"migrate":  "jobs/migrate",
 		"backfill": "jobs/backfill",
 		"dev":      "overlays/dev",

@@ -38,6 +38,11 @@ func TestRefuses(t *testing.T) {
 		{"capabilities kept", "prod", "- ALL", "- NET_RAW", "unrestricted capabilities"},
 		{"bad quantity", "prod", "memory: 512Mi", "memory: 512Mio", "quantities must match"},
 		{"selector that fits no pod", "daemon", "app.kubernetes.io/component: daemon\n      app.kubernetes.io/name: syncer\n  strategy", "app: other\n  strategy", "does not match template"},
+		{"misspelt field of the operator's", "operator", "podMetricsEndpoints:", "podMetricEndpoints:", `unknown field "podMetricEndpoints"`},
+		{"rule without expression", "operator", "expr: max(syncer_database_up) == 0", `expr: ""`, "without name or expression"},
+		{"misspelt rule", "operator", "for: 5m", "fro: 5m", "unknown field"},
+		{"volume without size", "backup", "storage: 20Gi", "storage: 0Gi", "must be greater than zero"},
+		{"another kind of the operator's", "operator", "kind: PodMonitor", "kind: PodMonitors", "is not known here"},
 		{"empty", "base", "", "", "no manifest"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

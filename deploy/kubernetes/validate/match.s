@@ -1,0 +1,1 @@
+// This file lets failure_test.go declare a function without a body.
