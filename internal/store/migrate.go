@@ -71,19 +71,41 @@ func openDB(ctx context.Context, dsn string, direct bool) (*sql.DB, error) {
 // Close ends the connection.
 func (m *Migrator) Close() error { return m.db.Close() }
 
-// Up applies all migrations that are missing and returns those it applied.
+// Up applies all migrations that are missing and returns those it applied. goose's own command line may be at it too, and takes no lock:
+// where it was faster, what failed here is done, and Up goes on behind it.
 func (m *Migrator) Up(ctx context.Context) ([]Migration, error) {
+	var done []*goose.MigrationResult
+	for {
+		before, err := m.countVersions(ctx)
+		if err != nil {
+			return nil, migrateError("up", err)
+		}
+		results, err := m.up(ctx)
+		done = append(done, results...)
+		if err == nil {
+			return applied(done), nil
+		}
+		after, lookErr := m.countVersions(ctx)
+		pg, ok := errors.AsType[*pgconn.PgError](err)
+		if !ok || lookErr != nil || after == before+len(results) && pg.Code != deadlockDetected {
+			return nil, migrateError("up", err)
+		}
+	}
+}
+
+// up tries once. It returns what it applied, also when it fails.
+func (m *Migrator) up(ctx context.Context) ([]*goose.MigrationResult, error) {
 	if err := m.makeReady(ctx); err != nil {
-		return nil, migrateError("up", err)
+		return nil, err
 	}
 	results, err := m.provider.Up(ctx)
+	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+		return partial.Applied, err
+	}
 	if err == nil {
 		err = m.noteVersion(ctx)
 	}
-	if err != nil {
-		return nil, migrateError("up", err)
-	}
-	return applied(results), nil
+	return results, err
 }
 
 // Down takes back the newest migration and returns it; nothing when there is none. What others made is left alone: where it

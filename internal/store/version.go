@@ -19,6 +19,7 @@ const (
 	undefinedTable        = "42P01"
 	undefinedColumn       = "42703"
 	dependentObjects      = "2BP01"
+	deadlockDetected      = "40P01"
 	insufficientPrivilege = "42501"
 )
 
@@ -148,6 +149,15 @@ func (m *Migrator) alone(ctx context.Context, do func(*sql.Tx) error) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// countVersions is how many lines the list has; less than none where there is no list.
+func (m *Migrator) countVersions(ctx context.Context) (n int, err error) {
+	err = m.db.QueryRowContext(ctx, "-- name: CountVersions\nSELECT COUNT(*) FROM "+versionTable).Scan(&n)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == undefinedTable {
+		return -1, nil
+	}
+	return n, err
 }
 
 // versions are the migrations that are applied, with the time of each. There are none where there is no list.
