@@ -22,7 +22,7 @@ func (w *world) dump() []string {
 	for _, table := range tables {
 		selects = append(selects, fmt.Sprintf("SELECT '%s', md5(COALESCE(string_agg(t::text, E'\\n' ORDER BY t::text), '')) FROM %s t", table, table))
 	}
-	return w.query(strings.Join(selects, " UNION ALL "))
+	return w.query(strings.Join(selects, " UNION ALL ") + " ORDER BY 1")
 }
 
 // group is what one run does: repos that were read, and repos that could not be.
