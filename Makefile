@@ -105,6 +105,10 @@ manifests: ## validate the Kubernetes manifests as an API server would; UPDATE=1
 test-oci: ## test the image that `make oci` makes: the same bytes from two folders, unpacked and run by hand
 	cd deploy/oci && go vet . && go test -count=1 ./...
 
+.PHONY: test-compose
+test-compose: ## read docker-compose.yml with the parser of docker compose: profiles, secrets, where the database is kept
+	cd deploy/compose/check && go vet . && go test -count=1 ./...
+
 .PHONY: containers
 containers: ## test image, compose file and store in containers, where a Docker engine answers
 	.ci/containers

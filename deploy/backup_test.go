@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -39,7 +40,7 @@ func newBackup(t *testing.T) backup {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Stop(t.Context()) }) //nolint:errcheck // it is thrown away
+	t.Cleanup(func() { s.Stop(context.WithoutCancel(t.Context())) })
 	b := backup{t: t, script: container.Command[2], folder: t.TempDir(), server: s.DSN(localpg.Database)}
 	b.address = filepath.Join(t.TempDir(), "DATABASE_URL")
 	b.names(b.server)
