@@ -55,6 +55,34 @@ func TestParseTimestamp(t *testing.T) {
 	}
 }
 
+// An offset counts wherever it stands; letters that mean several zones are not understood, whatever the machine's zone is.
+func TestZonesOfTimestamps(t *testing.T) {
+	shanghai, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := time.Local
+	time.Local = shanghai
+	defer func() { time.Local = old }()
+	want := time.Date(2019, 10, 11, 0, 0, 0, 0, time.UTC)
+	for _, text := range []string{
+		"2019-10-11 05:30:00 +0530", "2019-10-11 05:30:00+0530", "2019-10-11T05:30:00+0530", "2019-10-11 05:00:00+05", "2019-10-11 05:30:00 +05:30",
+		"2019-10-11 00:00:00 UTC", "2019-10-11 00:00:00 +0000 UTC", "Fri, 11 Oct 2019 00:00:00 GMT", "Fri, 11 Oct 2019 00:00:00 UTC",
+		"Fri, 11 Oct 2019 05:30:00 +0530", "Fri, 11 Oct 2019 09:00:00",
+	} {
+		if got, ok := registry.ParseTimestamp(text, time.FixedZone("", 9*3600)); !ok || !got.At.Equal(want) {
+			t.Errorf("%q is %s, understood %t, want %s", text, got.At, ok, want)
+		}
+	}
+	for _, text := range []string{"Fri, 11 Oct 2019 08:00:00 CST", "Fri, 11 Oct 2019 08:00:00 EST", "2019-10-11 08:00:00 CST"} {
+		for _, zone := range []*time.Location{time.UTC, shanghai} {
+			if got, ok := registry.ParseTimestamp(text, zone); ok {
+				t.Errorf("%q is understood as %s", text, got.At)
+			}
+		}
+	}
+}
+
 func TestShardsCoverEveryRepoOnce(t *testing.T) {
 	t.Parallel()
 	const shards, repos = 7, 7000

@@ -50,18 +50,24 @@ func shape(raw string) string {
 	return string(b)
 }
 
-// Layouts of times as text. Those without a zone are read in the source's.
+// Layouts of times as text. Those without a zone are read in the source's. None names a zone by letters alone, which Go would read as
+// UTC, or as the zone of the machine that has such an abbreviation.
 var layouts = []string{
 	time.DateTime,
 	time.RFC3339Nano,
 	"2006-01-02T15:04:05",
 	"2006-01-02 15:04:05Z07:00",
+	"2006-01-02 15:04:05Z0700",
+	"2006-01-02 15:04:05Z07",
+	"2006-01-02T15:04:05Z0700",
+	"2006-01-02T15:04:05Z07",
+	"2006-01-02 15:04:05 -07:00",
 	"2006-01-02 15:04:05 -0700",
 	"2006-01-02 15:04:05 -0700 MST",
 	"2006/01/02 15:04:05",
 	"2006-01-02 15:04",
 	time.DateOnly,
-	time.RFC1123,
+	"Mon, 02 Jan 2006 15:04:05",
 	time.RFC1123Z,
 }
 
@@ -77,6 +83,11 @@ func ParseTimestamp(raw string, zone *time.Location) (t Timestamp, understood bo
 	if at, ok := ParseEpoch(s); ok {
 		t.At = at
 		return t, true
+	}
+	for _, utc := range []string{" UTC", " GMT"} {
+		if local, ok := strings.CutSuffix(s, utc); ok {
+			s, zone = local, time.UTC
+		}
 	}
 	for _, layout := range layouts {
 		if len(s) < len(time.DateOnly) {
