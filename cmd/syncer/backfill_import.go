@@ -34,6 +34,7 @@ type importResult struct {
 	RunID        int64 `json:"run_id,omitempty"`
 	Observations int64 `json:"observations"`
 	BadLines     int64 `json:"bad_lines"` // left out
+	BadFiles     int64 `json:"bad_files"` // saved answers, left out whole
 	TooOld       int64 `json:"too_old"`   // of history that is not kept any more
 	Conflicts    int64 `json:"conflicts"` // displaced by a higher count of the same moment
 	Repos        int64 `json:"repos"`
@@ -50,10 +51,13 @@ func (a *app) importArchive(ctx context.Context, f backfillFlags) error {
 	if err != nil {
 		return err
 	}
+	job := &importJob{app: a, flags: f, zone: zoneOf(cfg, f.source), log: log}
+	if err := job.open(); err != nil {
+		return err
+	}
 	_, local := cfg.LocalDir()
 	return withDSN(ctx, cfg, log, func(dsn string) error {
 		return withStore(ctx, dsn, log, (f.migrate || local) && !f.dryRun, func(s *store.Store) error {
-			job := &importJob{app: a, flags: f, zone: zoneOf(cfg, f.source), log: log}
 			result, err := job.work(ctx, s)
 			if err != nil {
 				return err
@@ -79,10 +83,24 @@ type importJob struct {
 	flags backfillFlags
 	zone  *time.Location
 	log   *slog.Logger
-	bad   int64
-	told  []string     // the first bad lines
+	all   iter.Seq2[registry.Observation, error]
+	lines int64        // bad ones
+	files int64        // bad ones
+	told  []string     // the first of both
 	begin func() error // opens the record; nil: there is to be none
 	run   *store.Run   // nil until then
+}
+
+// open begins to read the archive: one that is not there or not understood is a mistake in the call, and no run that failed.
+func (j *importJob) open() (err error) {
+	opt := archive.Options{Source: j.flags.source, Image: j.flags.image, Zone: j.zone, Now: j.app.now(), Stdin: j.app.in}
+	if len(j.flags.repos) > 0 {
+		opt.Repo = j.flags.repos[0]
+	}
+	if j.all, err = archive.Open(j.flags.from, opt); err != nil {
+		return archiveError{err}
+	}
+	return nil
 }
 
 // work imports. The record of a run is opened when the archive has been read and is known to be good: a file that cannot be used
@@ -129,7 +147,7 @@ func (j *importJob) into(ctx context.Context, s *store.Store) (importResult, err
 		err = fmt.Errorf("import interrupted: %w", context.Cause(ctx))
 	}
 	return importResult{
-		DryRun: j.flags.dryRun, Observations: sum.Observations, BadLines: j.bad, TooOld: sum.TooOld, Conflicts: sum.Conflicts,
+		DryRun: j.flags.dryRun, Observations: sum.Observations, BadLines: j.lines, BadFiles: j.files, TooOld: sum.TooOld, Conflicts: sum.Conflicts,
 		Repos: sum.Repos, Images: sum.Images, ImagesNew: sum.ImagesNew, ImagesMoved: sum.ImagesMoved,
 		RowsAdded: sum.RowsAdded, RowsChanged: sum.RowsChanged, RowsRemoved: sum.RowsRemoved,
 	}, err
@@ -137,12 +155,8 @@ func (j *importJob) into(ctx context.Context, s *store.Store) (importResult, err
 
 // observations are those of the archive. After a bad line that is not to be skipped, the rest is read only for more of them.
 func (j *importJob) observations(ctx context.Context) iter.Seq2[registry.Observation, error] {
-	opt := archive.Options{Source: j.flags.source, Image: j.flags.image, Zone: j.zone, Now: j.app.now(), Stdin: j.app.in}
-	if len(j.flags.repos) > 0 {
-		opt.Repo = j.flags.repos[0]
-	}
 	return func(yield func(registry.Observation, error) bool) {
-		for o, err := range archive.Read(j.flags.from, opt) {
+		for o, err := range j.all {
 			var bad *archive.LineError
 			switch {
 			case errors.As(err, &bad):
@@ -153,7 +167,7 @@ func (j *importJob) observations(ctx context.Context) iter.Seq2[registry.Observa
 			case err != nil:
 				yield(o, archiveError{err})
 				return
-			case j.bad > 0 && !j.flags.skipBad:
+			case len(j.told) > 0 && !j.flags.skipBad:
 				if ctx.Err() != nil {
 					yield(o, ctx.Err())
 					return
@@ -162,7 +176,7 @@ func (j *importJob) observations(ctx context.Context) iter.Seq2[registry.Observa
 				return
 			}
 		}
-		if j.bad > 0 && !j.flags.skipBad {
+		if len(j.told) > 0 && !j.flags.skipBad {
 			yield(registry.Observation{}, j.refusal())
 			return
 		}
@@ -174,16 +188,22 @@ func (j *importJob) observations(ctx context.Context) iter.Seq2[registry.Observa
 	}
 }
 
-// take notes a bad line; false when enough were told.
+// take notes a bad line or file; false when enough were told.
 func (j *importJob) take(ctx context.Context, bad *archive.LineError) bool {
-	j.bad++
+	what := "line left out"
+	if bad.WholeFile() {
+		what = "file left out"
+		j.files++
+	} else {
+		j.lines++
+	}
 	if len(j.told) < maxBadLines {
 		j.told = append(j.told, bad.Error())
 		if j.flags.skipBad {
-			j.log.WarnContext(ctx, "line left out", "file", bad.File, "line", bad.Line, "reason", bad.Reason)
+			j.log.WarnContext(ctx, what, "file", bad.File, "line", bad.Line, "row", bad.Row, "reason", bad.Reason)
 		}
 	}
-	return j.flags.skipBad || j.bad < maxBadLines
+	return j.flags.skipBad || len(j.told) < maxBadLines
 }
 
 func (j *importJob) refusal() error {
@@ -196,6 +216,9 @@ func (r *importResult) text(p *printer) {
 		name = "dry run (nothing was written)"
 	}
 	p.line("%s: %d observations of %d images in %d repos; %d lines left out", name, r.Observations, r.Images, r.Repos, r.BadLines)
+	if r.BadFiles > 0 {
+		p.line("%d saved answers left out", r.BadFiles)
+	}
 	p.line("images: %d new, %d changed", r.ImagesNew, r.ImagesMoved)
 	p.line("history: %d rows added, %d changed, %d removed", r.RowsAdded, r.RowsChanged, r.RowsRemoved)
 	if r.Conflicts > 0 {

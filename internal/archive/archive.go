@@ -1,5 +1,6 @@
 // Package archive reads observations of pull counts that were made elsewhere: files that syncer export writes, saved answers of
-// GetRepoImage, and two plain forms of CSV. Files may be compressed with gzip or zstd, and are read as streams.
+// GetRepoImage, and CSV as people have it. Files may be compressed with gzip or zstd, and are read as streams. Which form a file
+// has is told by what stands in it, not by its name.
 package archive
 
 import (
@@ -30,22 +31,31 @@ type Options struct {
 	Stdin  io.Reader
 }
 
-// LineError is a line, or a row of a saved answer, that cannot be used.
+// LineError is a line, or a row of a saved answer, that cannot be used. One that names neither is a saved answer of which nothing
+// can be used.
 type LineError struct {
 	File   string
-	Line   int // from 1; 0 is the file as a whole
+	Line   int // from 1; 0 when there is none to name
+	Row    int // of a saved answer, from 1
 	Reason string
 }
 
 func (b *LineError) Error() string {
-	if b.Line == 0 {
-		return fmt.Sprintf("%s: %s", b.File, b.Reason)
+	switch {
+	case b.Row > 0:
+		return fmt.Sprintf("%s: row %d: %s", b.File, b.Row, b.Reason)
+	case b.Line > 0:
+		return fmt.Sprintf("%s:%d: %s", b.File, b.Line, b.Reason)
 	}
-	return fmt.Sprintf("%s:%d: %s", b.File, b.Line, b.Reason)
+	return fmt.Sprintf("%s: %s", b.File, b.Reason)
 }
 
+// WholeFile reports whether nothing of the file can be used.
+func (b *LineError) WholeFile() bool { return b.Line == 0 && b.Row == 0 }
+
 // Read reads a file, a folder of files, or standard input. It yields observations, and in their place a *LineError for each line
-// that cannot be used; any other error is the last thing it yields.
+// that cannot be used. Any other error is the last thing it yields: of a file that cannot be read, or whose form or header is not
+// understood, since leaving it out would lose more than a line.
 func Read(name string, opt Options) iter.Seq2[registry.Observation, error] {
 	return func(yield func(registry.Observation, error) bool) {
 		r := &reader{opt: opt, yield: yield, texts: map[string]string{}}
@@ -61,6 +71,7 @@ type reader struct {
 	yield   func(registry.Observation, error) bool
 	stopped bool // the receiver wants no more
 	texts   map[string]string
+	fault   string // what is wrong with a text of the line at hand
 
 	file string // as messages name it
 	name string // without endings for compression
@@ -129,50 +140,48 @@ func (r *reader) stream(raw io.Reader) error {
 		return fmt.Errorf("read %s: %w", r.file, err)
 	}
 	defer in.close()
-	first, err := in.firstByte()
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil // nothing was observed
-	case err != nil:
-	case strings.EqualFold(path.Ext(r.name), ".json"):
-		err = r.body(in)
-	case first == '{':
-		err = r.ndjson(in)
+	var fault headerError
+	switch err := r.content(in); {
+	case err == nil, r.stopped:
+		return nil
+	case errors.As(err, &fault):
+		return fmt.Errorf("%s:%w", r.file, err)
 	default:
-		err = r.csv(in)
-	}
-	if err != nil && !r.stopped {
 		return fmt.Errorf("read %s: %w", r.file, err)
 	}
-	return nil
 }
 
-// give hands an observation on; false when no more are wanted.
-func (r *reader) give(o registry.Observation) bool {
-	r.stopped = r.stopped || !r.yield(o, nil)
+func (r *reader) content(in *input) error {
+	form, err := in.form(strings.EqualFold(path.Ext(r.name), ".json"))
+	if err != nil {
+		return err
+	}
+	switch form {
+	case formAnswer:
+		return r.body(in)
+	case formNDJSON:
+		return r.ndjson(in)
+	case formCSV:
+		return r.csv(in)
+	}
+	return nil // nothing was observed
+}
+
+// take makes an observation of a line's texts and hands it on, or the reason why it cannot. It reports whether more is wanted.
+func (r *reader) take(at LineError, t *texts) bool {
+	if at.Reason == "" {
+		var o registry.Observation
+		if o, at.Reason = r.record(t); at.Reason == "" {
+			r.stopped = r.stopped || !r.yield(o, nil)
+			return !r.stopped
+		}
+	}
+	return r.bad(at)
+}
+
+// bad tells of a line that cannot be used. It reports whether more is wanted.
+func (r *reader) bad(at LineError) bool {
+	at.File = r.file
+	r.stopped = r.stopped || !r.yield(registry.Observation{}, &at)
 	return !r.stopped
-}
-
-func (r *reader) bad(line int, reason string) bool {
-	r.stopped = r.stopped || !r.yield(registry.Observation{}, &LineError{r.file, line, reason})
-	return !r.stopped
-}
-
-// maxTexts bounds the texts that are remembered.
-const maxTexts = 100_000
-
-// text is a string of b. Most come again and again.
-func (r *reader) text(b []byte) string {
-	if len(b) == 0 {
-		return ""
-	}
-	if s, ok := r.texts[string(b)]; ok {
-		return s
-	}
-	if len(r.texts) >= maxTexts {
-		clear(r.texts)
-	}
-	s := string(b)
-	r.texts[s] = s
-	return s
 }

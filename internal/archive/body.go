@@ -1,19 +1,15 @@
 package archive
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"strconv"
-	"time"
 
 	"syncer/internal/registry"
 	"syncer/internal/wire"
 )
-
-// timeInName finds the moment that a saved answer is named by. What stands before and after it is free, e.g. the page.
-var timeInName = regexp.MustCompile(`(\d{4})-?(\d{2})-?(\d{2})[T_ -](\d{2})[:h_.-]?(\d{2})(?:[:m_.-]?(\d{2}))?|(?:^|\D)(\d{10}|\d{13})(?:\D|$)`)
 
 // body reads a saved answer of GetRepoImage by the rules for live ones. Its repo is the rows' RepoName, else the given one, else the
 // folder's name.
@@ -24,7 +20,7 @@ func (r *reader) body(in *input) error {
 	}
 	page, at, reason := r.openBody(raw)
 	if reason != "" {
-		r.bad(0, reason)
+		r.bad(LineError{Reason: reason})
 		return nil
 	}
 	rejected := page.Rejected
@@ -34,16 +30,11 @@ func (r *reader) body(in *input) error {
 		if n := min(int(row.Rejections), len(rejected)); n > 0 {
 			reason, rejected = rejected[0].Reason, rejected[n:]
 		}
-		var o registry.Observation
+		var t texts
 		if row.Image.Counted {
-			o, reason = r.bodyRow(row, at)
+			t, reason = r.bodyRow(row, at), ""
 		}
-		if reason == "" {
-			r.give(o)
-		} else {
-			r.bad(0, fmt.Sprintf("row %d: %s", i+1, reason))
-		}
-		if r.stopped {
+		if !r.take(LineError{Row: i + 1, Reason: reason}, &t) {
 			return nil
 		}
 	}
@@ -61,33 +52,15 @@ func (r *reader) openBody(raw []byte) (page registry.Page, at, reason string) {
 	if a.RetCode != 0 {
 		return page, "", fmt.Sprintf("RetCode is %d, so the answer holds no images", a.RetCode)
 	}
-	at, ok := nameTime(path.Base(r.name))
-	if !ok {
-		return page, "", "the file's name does not say when it was saved, as in 2026-03-30T10:00:00Z.json"
-	}
-	return a.Page, at, ""
+	at, reason = nameTime(path.Base(r.name))
+	return a.Page, at, reason
 }
 
-// bodyRow makes an observation of a row whose count could be read.
-func (r *reader) bodyRow(row *registry.Row, at string) (registry.Observation, string) {
-	var f [fields][]byte
-	f[fieldObserved], f[fieldRepo] = []byte(at), []byte(either(row.Repo, either(r.opt.Repo, r.repo)))
-	f[fieldImage], f[fieldCount] = []byte(row.Image.Name), strconv.AppendInt(nil, row.Image.PullCount, 10)
-	f[fieldTag], f[fieldCreated], f[fieldUpdated] = []byte(row.Image.LatestTag), []byte(row.Image.Created.Raw), []byte(row.Image.Updated.Raw)
-	return r.record(&f)
-}
-
-// nameTime is the moment in a file's name, in a form that moment reads. Times in names are UTC.
-func nameTime(name string) (string, bool) {
-	m := timeInName.FindStringSubmatch(name)
-	if m == nil {
-		return "", false
+// bodyRow has the texts of a row whose count could be read.
+func (r *reader) bodyRow(row *registry.Row, at string) texts {
+	return texts{
+		observed: []byte(at), repo: []byte(cmp.Or(row.Repo, r.opt.Repo, r.repo)), image: []byte(row.Image.Name),
+		count: strconv.AppendInt(nil, row.Image.PullCount, 10), tag: []byte(row.Image.LatestTag),
+		created: []byte(row.Image.Created.Raw), updated: []byte(row.Image.Updated.Raw),
 	}
-	if m[7] != "" {
-		return m[7], true
-	}
-	seconds := either(m[6], "00")
-	text := fmt.Sprintf("%s-%s-%sT%s:%s:%sZ", m[1], m[2], m[3], m[4], m[5], seconds)
-	_, err := time.Parse(time.RFC3339, text)
-	return text, err == nil
 }

@@ -1,124 +1,141 @@
 package archive
 
 import (
-	"encoding/csv"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"strings"
 )
 
-// csv reads rows under a header whose columns stand in any order:
-//
-//	observed_at,source,project_id,repo,image,pull_count[,latest_tag,create_time,update_time,absent_at]
-//	timestamp,repository,pull_count
-//	date,count
-//
-// Columns that are not known are left out. The last form names no image: options do, or the file's place and name, as REPO/IMAGE.csv.
+// csv reads rows under a header whose columns stand in any order; see synonyms. They are separated by commas, semicolons or tabs.
 func (r *reader) csv(in *input) error {
-	rows := csv.NewReader(in)
-	rows.ReuseRecord = true
-	header, err := rows.Read()
+	rows := &lines{in: in.Reader}
+	table, err := r.header(rows)
 	if err != nil {
-		return r.csvFault(err)
+		return err
 	}
-	columns, reason := r.columns(header)
-	if reason != "" {
-		r.bad(1, reason)
-		return nil
-	}
-	var buf []byte
+	var row [][]byte
 	for {
-		row, err := rows.Read()
+		line, reason, err := rows.next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			if fault := r.csvFault(err); fault != nil || r.stopped {
-				return fault
-			}
-			continue
+			return err
 		}
-		var f [fields][]byte
-		buf = r.fill(&f, columns, row, buf[:0])
-		o, reason := r.record(&f)
+		var t texts
 		if reason == "" {
-			if !r.give(o) {
-				return nil
+			if row, reason = split(row[:0], line, table.comma); reason == "" {
+				if blank(row) {
+					continue
+				}
+				reason = table.fill(&t, row)
 			}
-			continue
 		}
-		line, _ := rows.FieldPos(0)
-		if !r.bad(line, reason) {
+		if !r.take(LineError{Line: rows.n, Reason: reason}, &t) {
 			return nil
 		}
 	}
 }
 
-// csvFault tells a line that is not CSV, after which reading goes on, from a file that cannot be read.
-func (r *reader) csvFault(err error) error {
-	var fault *csv.ParseError
-	if !errors.As(err, &fault) {
-		return err
-	}
-	r.bad(fault.StartLine, "not CSV: "+fault.Err.Error())
-	return nil
-}
-
-// foreign are the columns of the forms that are not ours.
-var foreign = map[string]int{
-	"timestamp": fieldObserved, "repository": fieldRepository, "pull_count": fieldCount,
-	"date": fieldObserved, "count": fieldCount,
-}
-
-// columns tells of each column which field it is; -1: none that is known.
-func (r *reader) columns(header []string) (columns []int, reason string) {
-	names := make([]string, len(header))
-	have := map[string]bool{}
-	for i, name := range header {
-		names[i] = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(name, "\ufeff")))
-		if have[names[i]] {
-			return nil, fmt.Sprintf("column %q stands twice in the header", shorten(name))
-		}
-		have[names[i]] = true
-	}
-	form := fieldNames
-	switch {
-	case have["observed_at"] && have["pull_count"]:
-	case have["timestamp"] && have["repository"] && have["pull_count"], have["date"] && have["count"]:
-		form = foreign
-	default:
-		return nil, "the first line is not a header that is known: " +
-			"observed_at,source,project_id,repo,image,pull_count or timestamp,repository,pull_count or date,count"
-	}
-	for _, name := range names {
-		i, known := form[name]
-		if !known {
-			i = -1
-		}
-		columns = append(columns, i)
-	}
-	return columns, ""
-}
-
-// fill sorts a row's values into fields. The row's strings live until the next row, as do the bytes in buf.
-func (r *reader) fill(f *[fields][]byte, columns []int, row []string, buf []byte) []byte {
-	size := 0
+// blank reports whether a row holds nothing, as those that spreadsheets write below a table.
+func blank(row [][]byte) bool {
 	for _, value := range row {
-		size += len(value)
-	}
-	if cap(buf) < size {
-		buf = make([]byte, 0, size*2)
-	}
-	for i, field := range columns {
-		if field >= 0 {
-			buf = append(buf, row[i]...)
-			f[field] = buf[len(buf)-len(row[i]):]
+		if len(value) > 0 {
+			return false
 		}
 	}
-	if f[fieldImage] == nil && f[fieldRepository] == nil && r.opt.Image == "" {
-		f[fieldRepo], f[fieldImage] = []byte(either(r.opt.Repo, r.repo)), []byte(strings.TrimSuffix(r.name, path.Ext(r.name)))
+	return true
+}
+
+// headerError is a header that is not understood. Its file cannot be read: to leave it out would be to lose every line of it.
+type headerError struct {
+	line   int
+	reason string
+}
+
+func (e headerError) Error() string { return fmt.Sprintf("%d: %s", e.line, e.reason) }
+
+// header reads the first line.
+func (r *reader) header(rows *lines) (*table, error) {
+	line, reason, err := rows.next()
+	if err != nil {
+		return nil, err
 	}
-	return buf
+	comma := separator(line)
+	if hint, ok := bytes.CutPrefix(bytes.ToLower(line), []byte("sep=")); ok && len(hint) == 1 { // for Excel
+		comma = hint[0]
+		if line, reason, err = rows.next(); err != nil {
+			return nil, err
+		}
+	}
+	if reason != "" {
+		return nil, headerError{rows.n, reason}
+	}
+	row, reason := split(nil, line, comma)
+	if reason != "" {
+		return nil, headerError{rows.n, reason}
+	}
+	names := make([]string, len(row))
+	for i, name := range row {
+		names[i] = strings.Clone(string(name))
+	}
+	table, reason := r.table(names)
+	if reason != "" {
+		return nil, headerError{rows.n, reason}
+	}
+	table.comma = comma
+	return table, nil
+}
+
+// separator is the one that stands most often in the header.
+func separator(header []byte) byte {
+	most := byte(',')
+	for _, c := range []byte(";\t") {
+		if bytes.Count(header, []byte{c}) > bytes.Count(header, []byte{most}) {
+			most = c
+		}
+	}
+	return most
+}
+
+// table is what a header says.
+type table struct {
+	comma  byte
+	fields []string // the field of each column; empty when the column is left out
+	mute   []bool   // of columns that are left out: what stands there must not be text
+	named  int      // columns up to the last that has a name
+	repo   []byte   // of a file without a column for it; nil when the lines name it
+	image  []byte   // likewise
+}
+
+// fill sorts a row's values into texts.
+func (tab *table) fill(t *texts, row [][]byte) (reason string) {
+	if len(row) < tab.named {
+		return fmt.Sprintf("%d values, but the header names %d columns", len(row), tab.named)
+	}
+	t.repo, t.image = tab.repo, tab.image
+	for i, value := range row {
+		switch {
+		case i >= tab.named:
+			if len(value) > 0 {
+				return fmt.Sprintf("value %q stands beyond the columns that the header names", shorten(string(value)))
+			}
+		case tab.fields[i] != "":
+			*t.field(tab.fields[i]) = value
+		case tab.mute[i] && isText(value):
+			return fmt.Sprintf("%q stands in a column that is not known, and might name the image: call that column image, or leave it out", shorten(string(value)))
+		}
+	}
+	return ""
+}
+
+// isText reports whether a value is neither a number, a time, nor a way to say nothing.
+func isText(value []byte) bool {
+	switch strings.ToLower(string(value)) {
+	case "", "nan", "na", "n/a", "null", "none", "true", "false":
+		return false
+	}
+	return bytes.ContainsFunc(value, func(c rune) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c > 0x7f })
 }

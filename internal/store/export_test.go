@@ -34,16 +34,12 @@ func (w *world) exported(opt store.ExportOptions) []registry.Observation {
 			Tag     string    `json:"latest_tag"`
 			Created string    `json:"create_time"`
 			Updated string    `json:"update_time"`
-			Absent  time.Time `json:"absent_at"`
-			Missing time.Time `json:"missing_since"`
-			Deleted time.Time `json:"deleted_at"`
 		}
 		if err := decoder.Decode(&line); err != nil {
 			w.t.Fatal(err)
 		}
 		list = append(list, registry.Observation{
 			At: line.At, Repo: registry.Repo{Key: registry.RepoKey{Source: line.Source, Name: line.Repo}, ProjectID: line.Project},
-			AbsentAt: line.Absent, MissingSince: line.Missing, DeletedAt: line.Deleted,
 			Image: registry.Image{
 				Name: line.Image, PullCount: line.Count, Counted: true, LatestTag: line.Tag,
 				Created: registry.Timestamp{Raw: line.Created}, Updated: registry.Timestamp{Raw: line.Updated},

@@ -92,6 +92,9 @@ func (st *staging) add(ctx context.Context, o *registry.Observation) error {
 		sum.TooOld++
 		return nil
 	}
+	if !o.Image.Counted {
+		return nil // absences and looks without an image
+	}
 	at := momentOf(o.At)
 	repo := st.repo(o, at)
 	st.look(repo, at, o.At)
@@ -103,9 +106,9 @@ func (st *staging) add(ctx context.Context, o *registry.Observation) error {
 	c.text(o.Image.LatestTag)
 	c.text(o.Image.Created.Raw)
 	c.text(o.Image.Updated.Raw)
-	c.known(momentOf(o.AbsentAt))
-	c.known(momentOf(o.MissingSince))
-	c.known(momentOf(o.DeletedAt))
+	for range 3 { // absent_at, missing_since, deleted_at
+		c.known(never)
+	}
 	if len(c.buf) >= stageBytes || len(st.names.buf) >= stageBytes {
 		return st.flush(ctx)
 	}
