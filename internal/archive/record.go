@@ -41,7 +41,7 @@ func (r *reader) record(t *texts) (o registry.Observation, reason string) {
 	default:
 		o.Image.PullCount, reason = count(t.count)
 		o.Image.Counted = true
-		o.Image.LatestTag = r.text("latest_tag", t.tag)
+		o.Image.LatestTag = r.nameOf("latest_tag", t.tag)
 		o.Image.Created.Raw, o.Image.Updated.Raw = r.text("create_time", t.created), r.text("update_time", t.updated)
 	}
 	return o, cmp.Or(reason, r.fault)

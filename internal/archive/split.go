@@ -8,14 +8,18 @@ var emptyValue = []byte{}
 // a quote that somebody forgot to close would swallow the lines after it. Blanks around a value are not part of it.
 // The values lie in the line, which is changed.
 func split(row [][]byte, line []byte, comma byte) (values [][]byte, reason string) {
+	blanks := " \t"
+	if comma == '\t' {
+		blanks = " "
+	}
 	for {
-		value := bytes.TrimLeft(line, " ")
+		value := bytes.TrimLeft(line, blanks)
 		if len(value) > 0 && value[0] == '"' {
 			var closed bool
 			if value, line, closed = unquote(value[1:]); !closed {
 				return row, "a quote is not closed on its line"
 			}
-			line = bytes.TrimLeft(line, " ")
+			line = bytes.TrimLeft(line, blanks)
 			if len(line) > 0 && line[0] != comma {
 				return row, "text stands after a value in quotes"
 			}
