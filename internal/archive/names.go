@@ -160,17 +160,19 @@ func zoneAt(s string, afterClock bool) (zone, rest, reason string) {
 
 // offsetAt is the offset that s begins with. After a minus, two digits alone are as likely to be a page.
 func offsetAt(s string) (zone, rest string, ok bool) {
-	hours, t := s[1:], ""
+	var t string
+	hours := s[1:]
 	switch digits(hours) {
 	case len("0800"):
 		hours, t = hours[:2], hours[2:]
 	case len("08"):
 		hours, t = hours[:2], hours[2:]
-		if len(t) > 2 && strings.ContainsRune(":_-.h", rune(t[0])) && digits(t[1:]) == 2 {
+		switch {
+		case len(t) > 2 && strings.ContainsRune(":_-.h", rune(t[0])) && digits(t[1:]) == 2:
 			t = t[1:]
-		} else if s[0] == '+' {
+		case s[0] == '+':
 			return s[:3] + ":00", t, hours <= "14"
-		} else {
+		default:
 			return "", s, false
 		}
 	default:

@@ -13,25 +13,9 @@ func split(row [][]byte, line []byte, comma byte) (values [][]byte, reason strin
 		blanks = " "
 	}
 	for {
-		value := bytes.TrimLeft(line, blanks)
-		if len(value) > 0 && value[0] == '"' {
-			var closed bool
-			if value, line, closed = unquote(value[1:]); !closed {
-				return row, "a quote is not closed on its line"
-			}
-			line = bytes.TrimLeft(line, blanks)
-			if len(line) > 0 && line[0] != comma {
-				return row, "text stands after a value in quotes"
-			}
-		} else {
-			end := bytes.IndexByte(line, comma)
-			if end < 0 {
-				end = len(line)
-			}
-			value, line = bytes.Trim(line[:end], " \t"), line[end:]
-			if bytes.IndexByte(value, '"') >= 0 {
-				return row, "a quote stands within a value that is not in quotes"
-			}
+		var value []byte
+		if value, line, reason = nextValue(line, comma, blanks); reason != "" {
+			return row, reason
 		}
 		if len(value) == 0 {
 			value = emptyValue // not nil: the line holds it
@@ -42,6 +26,31 @@ func split(row [][]byte, line []byte, comma byte) (values [][]byte, reason strin
 		}
 		line = line[1:]
 	}
+}
+
+// nextValue takes the first value of a line; rest begins with the separator, unless it was the last.
+func nextValue(line []byte, comma byte, blanks string) (value, rest []byte, reason string) {
+	value = bytes.TrimLeft(line, blanks)
+	if len(value) == 0 || value[0] != '"' {
+		end := bytes.IndexByte(line, comma)
+		if end < 0 {
+			end = len(line)
+		}
+		value = bytes.Trim(line[:end], " \t")
+		if bytes.IndexByte(value, '"') >= 0 {
+			return nil, nil, "a quote stands within a value that is not in quotes"
+		}
+		return value, line[end:], ""
+	}
+	value, rest, closed := unquote(value[1:])
+	if !closed {
+		return nil, nil, "a quote is not closed on its line"
+	}
+	rest = bytes.TrimLeft(rest, blanks)
+	if len(rest) > 0 && rest[0] != comma {
+		return nil, nil, "text stands after a value in quotes"
+	}
+	return value, rest, ""
 }
 
 // unquote takes a value from behind its opening quote; a quote within it is written twice.

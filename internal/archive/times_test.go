@@ -20,7 +20,7 @@ func local(t *testing.T, name string) {
 	t.Cleanup(func() { time.Local = old })
 }
 
-func TestTimes(t *testing.T) {
+func TestTimes(t *testing.T) { //nolint:paralleltest // time.Local is the program's
 	for _, zone := range []string{"UTC", "Asia/Shanghai", "America/Chicago"} {
 		local(t, zone)
 		for text, want := range map[string]string{
@@ -73,7 +73,7 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-func TestNamesOfSavedAnswers(t *testing.T) {
+func TestNamesOfSavedAnswers(t *testing.T) { //nolint:paralleltest // time.Local is the program's
 	local(t, "Asia/Shanghai")
 	for name, want := range map[string]string{
 		"2026-01-04T10:00:00+08:00":           "2026-01-04T02:00:00Z",

@@ -56,7 +56,7 @@ func TestParseTimestamp(t *testing.T) {
 }
 
 // An offset counts wherever it stands; letters that mean several zones are not understood, whatever the machine's zone is.
-func TestZonesOfTimestamps(t *testing.T) {
+func TestZonesOfTimestamps(t *testing.T) { //nolint:paralleltest // time.Local is the program's
 	shanghai, err := time.LoadLocation("Asia/Shanghai")
 	if err != nil {
 		t.Fatal(err)
