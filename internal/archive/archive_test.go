@@ -175,7 +175,7 @@ func TestSavedAnswersAreReadAsLiveOnes(t *testing.T) {
 		opt.Repo = "web"
 		line := "2026-03-30T10:00:00Z default/web a " + want
 		if strings.HasPrefix(want, "PullCount") {
-			line = "bad 0: row 1: " + want
+			line = "bad: row 1: " + want
 		}
 		if diff := cmp.Diff([]string{line}, read(t, dir, opt)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", count, diff)
