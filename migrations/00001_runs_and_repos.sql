@@ -49,8 +49,15 @@ COMMENT ON COLUMN syncer.runs.retries IS 'Requests that repeated a failed one.';
 COMMENT ON COLUMN syncer.runs.error IS 'Why the run is not ok; NULL when it is.';
 COMMENT ON COLUMN syncer.runs.version IS 'Version of the program.';
 
+-- Numbers of repos that hash well together with their images' numbers. An image's id is repo_id * 2^32 + number, and PostgreSQL
+-- hashes a bigint as the XOR of its halves: with repos 1, 2, 3 ... the 100,000 images of 100 repos had 1,024 hash values, and
+-- every hash join or aggregate over images was ten times slower than its scan. Multiplying by an odd number modulo 2^30 is one to
+-- one and spreads repos over the whole range.
+CREATE SEQUENCE syncer.repo_numbers AS bigint MAXVALUE 1073741823;
+COMMENT ON SEQUENCE syncer.repo_numbers IS 'Repos in the order they became known; multiplied, they are the ids.';
+
 CREATE TABLE syncer.repos (
-    repo_id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY CHECK (repo_id < 2147483648),
+    repo_id           bigint PRIMARY KEY DEFAULT (nextval('syncer.repo_numbers') * 668265261) % 1073741824,
     source            text COLLATE "C" NOT NULL,
     name              text COLLATE "C" NOT NULL,
     project_id        text NOT NULL DEFAULT '',
@@ -59,6 +66,7 @@ CREATE TABLE syncer.repos (
     pull_count        bigint NOT NULL DEFAULT 0,
     first_seen_at     timestamptz,
     last_look_at      timestamptz,
+    last_archived_at  timestamptz,
     last_complete_at  timestamptz,
     last_attempt_at   timestamptz,
     last_status       text CHECK (last_status IN ('ok', 'drifting', 'held', 'failed', 'locked')),
@@ -78,6 +86,7 @@ COMMENT ON COLUMN syncer.repos.next_image IS 'Number of the next new image.';
 COMMENT ON COLUMN syncer.repos.images IS 'Images that are not deleted.';
 COMMENT ON COLUMN syncer.repos.pull_count IS 'Sum of the last counts of these images.';
 COMMENT ON COLUMN syncer.repos.first_seen_at IS 'First look that read the list; NULL when none has.';
+COMMENT ON COLUMN syncer.repos.last_archived_at IS 'Latest moment of an archived look; later looks of runs get later moments.';
 COMMENT ON COLUMN syncer.repos.last_look_at IS 'Last look that read the list, complete or not. Images without a time of their own were seen then.';
 COMMENT ON COLUMN syncer.repos.last_complete_at IS 'Last look that proves absence: complete and not held.';
 COMMENT ON COLUMN syncer.repos.last_attempt_at IS 'Last time a run tried the repo.';
@@ -88,42 +97,45 @@ COMMENT ON COLUMN syncer.repos.absence IS 'Evidence that the repo itself is gone
 COMMENT ON COLUMN syncer.repos.gone_at IS 'When that evidence reached 4.';
 COMMENT ON COLUMN syncer.repos.unconfigured_at IS 'Since when neither configuration nor discovery names the repo; cleared by the next try.';
 
-CREATE TABLE syncer.repo_syncs (
-    run_id         bigint NOT NULL,
+-- The rows of a quiet run over many repos are most of what a year costs on disk, so columns that mostly say nothing are NULL.
+CREATE TABLE syncer.looks (
     repo_id        bigint NOT NULL,
-    started_at     timestamptz NOT NULL,
-    finished_at    timestamptz NOT NULL,
-    status         text NOT NULL CHECK (status IN ('ok', 'drifting', 'held', 'failed', 'locked')),
-    complete       boolean NOT NULL,
-    pages          integer NOT NULL,
-    walks          integer NOT NULL,
+    at             timestamptz NOT NULL,
+    run_id         bigint,
+    took_ms        integer NOT NULL DEFAULT 0,
+    images_seen    integer NOT NULL DEFAULT 0,
+    images_changed integer NOT NULL DEFAULT 0,
+    pages          integer NOT NULL DEFAULT 0,
+    weight         smallint CHECK (weight BETWEEN 0 AND 4),
+    complete       boolean NOT NULL DEFAULT false,
+    status         text NOT NULL CHECK (status IN ('ok', 'drifting', 'held', 'failed', 'locked', 'gone', 'archived')),
     total_count    bigint,
-    images_seen    bigint NOT NULL,
-    images_new     bigint NOT NULL,
-    images_changed bigint NOT NULL,
-    images_missing bigint NOT NULL,
-    rows_rejected  bigint NOT NULL,
+    walks          integer,
+    images_new     integer,
+    images_missing integer,
+    rows_rejected  integer,
     error          text
-) PARTITION BY RANGE (finished_at);
+) PARTITION BY RANGE (at);
 -- Runs follow each other in time: a BRIN index finds the rows of one at next to no cost for those who write them.
-CREATE INDEX repo_syncs_run ON syncer.repo_syncs USING brin (run_id) WITH (pages_per_range = 16, autosummarize = on);
-CREATE INDEX repo_syncs_repo ON syncer.repo_syncs (repo_id, finished_at);
-COMMENT ON TABLE syncer.repo_syncs IS 'What every run found in every repo it tried. Partitioned by month of finished_at (UTC).';
-COMMENT ON COLUMN syncer.repo_syncs.run_id IS 'The run.';
-COMMENT ON COLUMN syncer.repo_syncs.repo_id IS 'The repo.';
-COMMENT ON COLUMN syncer.repo_syncs.started_at IS 'When the repo''s first request was sent.';
-COMMENT ON COLUMN syncer.repo_syncs.finished_at IS 'The moment its snapshot speaks of; for a repo that was not read, when that was known.';
-COMMENT ON COLUMN syncer.repo_syncs.status IS 'ok, drifting, held, failed or locked.';
-COMMENT ON COLUMN syncer.repo_syncs.complete IS 'Whether the read proves that an image it lacks was absent.';
-COMMENT ON COLUMN syncer.repo_syncs.pages IS 'Pages read by all walks.';
-COMMENT ON COLUMN syncer.repo_syncs.walks IS 'Walks over the list.';
-COMMENT ON COLUMN syncer.repo_syncs.total_count IS 'TotalCount as the API said last; NULL when it said nothing usable.';
-COMMENT ON COLUMN syncer.repo_syncs.images_seen IS 'Distinct images read.';
-COMMENT ON COLUMN syncer.repo_syncs.images_new IS 'Images seen for the first time.';
-COMMENT ON COLUMN syncer.repo_syncs.images_changed IS 'Known images of which anything was written.';
-COMMENT ON COLUMN syncer.repo_syncs.images_missing IS 'Images newly marked missing.';
-COMMENT ON COLUMN syncer.repo_syncs.rows_rejected IS 'Rows of the API that could not be used, or only in part.';
-COMMENT ON COLUMN syncer.repo_syncs.error IS 'Reason of a status that is not ok.';
+CREATE INDEX looks_run ON syncer.looks USING brin (run_id) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX looks_repo ON syncer.looks (repo_id, at);
+COMMENT ON TABLE syncer.looks IS 'Facts: every attempt of a run at a repo, and every moment at which an archive looked at it. A row with a weight is a look. Partitioned by month of at (UTC).';
+COMMENT ON COLUMN syncer.looks.repo_id IS 'The repo.';
+COMMENT ON COLUMN syncer.looks.at IS 'The moment the look speaks of; for a repo that was not read, when that was known.';
+COMMENT ON COLUMN syncer.looks.run_id IS 'The run; NULL for a look out of an archive.';
+COMMENT ON COLUMN syncer.looks.took_ms IS 'Milliseconds since the repo''s first request was sent.';
+COMMENT ON COLUMN syncer.looks.images_seen IS 'Distinct images read.';
+COMMENT ON COLUMN syncer.looks.images_changed IS 'Known images of which anything was written.';
+COMMENT ON COLUMN syncer.looks.pages IS 'Pages read by all walks.';
+COMMENT ON COLUMN syncer.looks.weight IS 'What the look proves of an image that it did not hold: 2 a complete look, 1 the union of three walks that drifted, 0 nothing (too much vanished, a row had no name), 4 that the repo left the lists; NULL when this is no look.';
+COMMENT ON COLUMN syncer.looks.complete IS 'Whether the whole list was read.';
+COMMENT ON COLUMN syncer.looks.status IS 'ok, drifting, held, failed, locked; gone when the repo left the lists; archived when an archive looked.';
+COMMENT ON COLUMN syncer.looks.total_count IS 'TotalCount as the API said last; NULL when it said nothing usable.';
+COMMENT ON COLUMN syncer.looks.walks IS 'Walks over the list; NULL for one.';
+COMMENT ON COLUMN syncer.looks.images_new IS 'Images seen for the first time; NULL for none.';
+COMMENT ON COLUMN syncer.looks.images_missing IS 'Images newly marked missing; NULL for none.';
+COMMENT ON COLUMN syncer.looks.rows_rejected IS 'Rows of the API that could not be used, or only in part; NULL for none.';
+COMMENT ON COLUMN syncer.looks.error IS 'Reason of a status that is not ok.';
 
 CREATE TABLE syncer.repo_days (
     repo_id        bigint NOT NULL,
@@ -142,6 +154,24 @@ COMMENT ON COLUMN syncer.repo_days.complete_looks IS 'Looks that prove absence.'
 COMMENT ON COLUMN syncer.repo_days.images IS 'Images that were not deleted at the last look of the day.';
 COMMENT ON COLUMN syncer.repo_days.pulls IS 'Sum of the pulls of the history rows observed that day.';
 
+-- Which repos of a backfill are done stands in looks, written together with their data; here is only where a backfill begins, and
+-- whether it is over.
+CREATE TABLE syncer.backfills (
+    backfill_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    scope       text NOT NULL,
+    first_run   bigint NOT NULL,
+    started_at  timestamptz NOT NULL,
+    finished_at timestamptz
+);
+CREATE UNIQUE INDEX backfills_open ON syncer.backfills (scope) WHERE finished_at IS NULL;
+COMMENT ON TABLE syncer.backfills IS 'One row a backfill. At most one of each scope is open.';
+COMMENT ON COLUMN syncer.backfills.backfill_id IS 'Increasing number of the backfill.';
+COMMENT ON COLUMN syncer.backfills.scope IS 'Shard as index/count, and the repos it is limited to, if any.';
+COMMENT ON COLUMN syncer.backfills.first_run IS 'Runs of kind backfill from this number on belong to it.';
+COMMENT ON COLUMN syncer.backfills.started_at IS 'When its first run began.';
+COMMENT ON COLUMN syncer.backfills.finished_at IS 'When every repo had been read, or another one was begun instead; NULL while it is open.';
+
 -- +goose Down
 -- Without CASCADE: what others built on it makes this fail with their names. The schema stays, it holds the list of migrations.
-DROP TABLE syncer.repo_days, syncer.repo_syncs, syncer.repos, syncer.runs;
+DROP TABLE syncer.backfills, syncer.repo_days, syncer.looks, syncer.repos, syncer.runs;
+DROP SEQUENCE syncer.repo_numbers;

@@ -11,10 +11,20 @@ COMMENT ON SCHEMA reporting IS 'Stable views and functions over what syncer obse
 CREATE INDEX images_name ON syncer.images (name);
 CREATE INDEX images_appeared ON syncer.images (first_seen_at) WHERE absent_at IS NOT NULL;
 -- Rows arrive in the order of time: a BRIN index finds the part of a day at a thousandth of a B-tree's size and cost.
-CREATE INDEX history_time ON syncer.history USING brin (observed_at) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX readings_time ON syncer.readings USING brin (observed_at) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX image_days_day ON syncer.image_days USING brin (day) WITH (pages_per_range = 32, autosummarize = on);
 -- Counters seldom fall; who needs those that did need not read the others.
-CREATE INDEX history_falls ON syncer.history (observed_at) WHERE kind >= 4;
+CREATE INDEX readings_falls ON syncer.readings (observed_at) WHERE kind >= 4;
+
+CREATE FUNCTION syncer.kind_name(kind smallint) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN (ARRAY['baseline', 'new', 'increase', 'correction', 'suspect', 'recovered', 'reset'])[kind];
+COMMENT ON FUNCTION syncer.kind_name(smallint) IS 'The word for a kind of the history.';
+
+CREATE FUNCTION syncer.capped(n numeric) RETURNS bigint
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN n > 9223372036854775807 THEN 9223372036854775807 ELSE n::bigint END; -- LEAST would make a number of NULL
+COMMENT ON FUNCTION syncer.capped(numeric) IS 'A sum of counts, which a hostile registry may have made up: it stays at the largest number rather than failing.';
 
 CREATE VIEW reporting.images AS
 SELECT r.source,
@@ -22,7 +32,7 @@ SELECT r.source,
        r.name AS repo,
        i.name AS image,
        i.pull_count,
-       i.latest_tag,
+       NULLIF(i.latest_tag, '') AS latest_tag,
        i.created_at,
        i.updated_at,
        i.first_seen_at,
@@ -30,7 +40,7 @@ SELECT r.source,
        i.last_pulled_at,
        i.missing_since,
        i.deleted_at,
-       i.generation::bigint AS generation
+       GREATEST(i.generation, 1)::bigint AS generation
 FROM syncer.images i
 JOIN syncer.repos r USING (repo_id);
 COMMENT ON VIEW reporting.images IS 'Every image ever seen, as last seen; deleted ones keep their row.';
@@ -58,11 +68,12 @@ SELECT r.source,
        h.since,
        h.pull_count,
        h.pulls,
-       (ARRAY['baseline', 'new', 'increase', 'correction', 'suspect', 'recovered', 'reset'])[h.kind] AS kind,
+       syncer.kind_name(h.kind) AS kind,
        h.generation::bigint AS generation
-FROM syncer.history h
+FROM syncer.readings h
 JOIN syncer.images i USING (image_id)
-JOIN syncer.repos r USING (repo_id);
+JOIN syncer.repos r USING (repo_id)
+WHERE h.kind IS NOT NULL; -- other readings changed nothing
 COMMENT ON VIEW reporting.pull_history IS 'A row for each change of an image''s counter. SUM(pulls) is the number of pulls; no window function is needed.';
 COMMENT ON COLUMN reporting.pull_history.source IS 'Configured source.';
 COMMENT ON COLUMN reporting.pull_history.project_id IS 'Project of the repo; empty for the account''s default project.';
@@ -113,7 +124,7 @@ SELECT c.day,
        COALESCE(d.complete_looks, 0)::bigint AS complete_looks
 FROM (SELECT s.first_day + n AS day
       FROM (SELECT (MIN(first_seen_at) AT TIME ZONE 'UTC')::date AS first_day,
-                   GREATEST((now() AT TIME ZONE 'UTC')::date, (MAX(last_look_at) AT TIME ZONE 'UTC')::date) AS last_day
+                   GREATEST((now() AT TIME ZONE 'UTC')::date, (MAX(GREATEST(last_look_at, last_archived_at)) AT TIME ZONE 'UTC')::date) AS last_day
             FROM syncer.repos) s,
            generate_series(0, s.last_day - s.first_day) n) c
 JOIN syncer.repos r ON c.day >= (r.first_seen_at AT TIME ZONE 'UTC')::date
@@ -168,18 +179,18 @@ FROM syncer.events e
 JOIN syncer.images i ON i.image_id = e.image_id
 JOIN syncer.repos r ON r.repo_id = i.repo_id AND r.repo_id = e.repo_id
 UNION ALL
-SELECT i.first_seen_at, r.source, r.project_id, r.name, i.name, 'appeared', NULL, i.latest_tag
+SELECT i.first_seen_at, r.source, r.project_id, r.name, i.name, 'appeared', NULL, NULLIF(i.latest_tag, '')
 FROM syncer.images i
 JOIN syncer.repos r USING (repo_id)
 WHERE i.absent_at IS NOT NULL -- the first list of a repo is its stock, not news
 UNION ALL
 -- A drop is confirmed one row after it was seen: what was believed before stands in the last row that was not doubtful.
 SELECT h.observed_at, r.source, r.project_id, r.name, i.name, 'reset', b.pull_count::text, h.pull_count::text
-FROM syncer.history h
+FROM syncer.readings h
 JOIN syncer.images i USING (image_id)
 JOIN syncer.repos r USING (repo_id)
 LEFT JOIN LATERAL (SELECT p.pull_count
-                   FROM syncer.history p
+                   FROM syncer.readings p
                    WHERE p.image_id = h.image_id AND p.observed_at < h.observed_at AND p.kind <> 5
                    ORDER BY p.observed_at DESC
                    LIMIT 1) b ON true
@@ -243,21 +254,22 @@ SELECT s.run_id,
        r.source,
        r.project_id,
        r.name AS repo,
-       s.started_at,
-       s.finished_at,
+       s.at - s.took_ms * interval '1 millisecond' AS started_at,
+       s.at AS finished_at,
        s.status,
        s.complete,
        s.pages::bigint AS pages,
-       s.walks::bigint AS walks,
+       COALESCE(s.walks, CASE WHEN s.pages > 0 THEN 1 ELSE 0 END)::bigint AS walks,
        s.total_count,
-       s.images_seen,
-       s.images_new,
-       s.images_changed,
-       s.images_missing,
-       s.rows_rejected,
+       s.images_seen::bigint AS images_seen,
+       COALESCE(s.images_new, 0)::bigint AS images_new,
+       s.images_changed::bigint AS images_changed,
+       COALESCE(s.images_missing, 0)::bigint AS images_missing,
+       COALESCE(s.rows_rejected, 0)::bigint AS rows_rejected,
        s.error
-FROM syncer.repo_syncs s
-JOIN syncer.repos r USING (repo_id);
+FROM syncer.looks s
+JOIN syncer.repos r USING (repo_id)
+WHERE s.run_id IS NOT NULL AND s.status <> 'gone'; -- an archive is no run, and a repo that left was not read
 COMMENT ON VIEW reporting.repo_syncs IS 'What every run found in every repo it tried.';
 COMMENT ON COLUMN reporting.repo_syncs.run_id IS 'The run.';
 COMMENT ON COLUMN reporting.repo_syncs.source IS 'Configured source.';
@@ -281,6 +293,7 @@ COMMENT ON COLUMN reporting.repo_syncs.error IS 'Why the status is not ok; NULL 
 -- Without CASCADE: what others built on the views makes this fail with their names.
 DROP VIEW reporting.repo_syncs, reporting.runs, reporting.repo_events, reporting.image_events, reporting.repos, reporting.repo_daily,
     reporting.pulls_daily, reporting.pull_history, reporting.images;
+DROP FUNCTION syncer.capped, syncer.kind_name;
 -- The schema stays while others have something in it, or are granted it: the views that come back are then theirs to read again.
 -- +goose StatementBegin
 DO $$
@@ -294,4 +307,4 @@ EXCEPTION WHEN dependent_objects_still_exist OR insufficient_privilege THEN
 END
 $$;
 -- +goose StatementEnd
-DROP INDEX syncer.history_falls, syncer.image_days_day, syncer.history_time, syncer.images_appeared, syncer.images_name;
+DROP INDEX syncer.readings_falls, syncer.image_days_day, syncer.readings_time, syncer.images_appeared, syncer.images_name;

@@ -9,7 +9,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     -- Observations may be ahead of the server's clock, e.g. simulated ones.
-    SELECT GREATEST(now(), (SELECT MAX(last_look_at) FROM syncer.repos))
+    SELECT GREATEST(now(), (SELECT MAX(GREATEST(last_look_at, last_archived_at)) FROM syncer.repos))
 $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION syncer.report_now() IS 'The moment reports call now: the server''s clock, or the last look when that is later.';
@@ -54,10 +54,10 @@ BEGIN
     FROM (SELECT d.image_id, d.pulls FROM syncer.image_days d
           WHERE d.day >= day0 AND d.day < day1 AND d.pulls > 0 AND ($3 IS NULL OR d.image_id = ANY ($3))
           UNION ALL
-          SELECT h.image_id, h.pulls FROM syncer.history h
+          SELECT h.image_id, h.pulls FROM syncer.readings h
           WHERE h.observed_at >= $1 AND h.observed_at < head AND h.pulls > 0 AND ($3 IS NULL OR h.image_id = ANY ($3))
           UNION ALL
-          SELECT h.image_id, h.pulls FROM syncer.history h
+          SELECT h.image_id, h.pulls FROM syncer.readings h
           WHERE h.observed_at >= tail AND h.observed_at < $2 AND h.pulls > 0 AND ($3 IS NULL OR h.image_id = ANY ($3))) x
     GROUP BY x.image_id;
 END
@@ -105,7 +105,7 @@ BEGIN
     END IF;
     ids := ARRAY(SELECT DISTINCT d.image_id
                  FROM syncer.image_days d
-                 WHERE d.day >= day0 AND d.day <= day1 AND d.pulls >= LEAST(least, 9223372036854775807)::bigint);
+                 WHERE d.day >= day0 AND d.day <= day1 AND d.pulls >= syncer.capped(least));
     -- So many are cheaper to sum up in passing than one by one.
     RETURN CASE WHEN cardinality(ids) <= 5000 THEN ids END;
 END
@@ -130,10 +130,10 @@ BEGIN
     END IF;
     ids := ARRAY(SELECT i.image_id
                  FROM syncer.images i
-                 WHERE i.last_pulled_at >= $1 AND i.pull_count >= LEAST($2, 9223372036854775807)::bigint
+                 WHERE i.last_pulled_at >= $1 AND i.pull_count >= syncer.capped($2)
                  LIMIT 2001);
     ids := ids || ARRAY(SELECT DISTINCT h.image_id
-                        FROM syncer.history h
+                        FROM syncer.readings h
                         WHERE h.observed_at >= $1 AND h.kind >= 4
                         LIMIT 2001);
     RETURN CASE WHEN cardinality(ids) <= 2000 THEN ids END;
@@ -176,7 +176,7 @@ BEGIN
         SELECT p.image_id, p.pulls FROM syncer.pulls_between(lo, hi, ids) p ORDER BY p.pulls DESC, p.image_id LIMIT $3
     )
     SELECT ROW_NUMBER() OVER (ORDER BY b.pulls DESC, b.image_id), r.source, r.project_id, r.name, i.name,
-           LEAST(b.pulls, 9223372036854775807)::bigint, i.pull_count
+           syncer.capped(b.pulls), i.pull_count
     FROM best b
     JOIN syncer.images i USING (image_id)
     JOIN syncer.repos r USING (repo_id)
@@ -238,8 +238,8 @@ BEGIN
         LIMIT $2
     )
     SELECT ROW_NUMBER() OVER (ORDER BY abs(b.change) DESC, b.image_id), r.source, r.project_id, r.name, i.name,
-           LEAST(b.pulls, 9223372036854775807)::bigint,
-           LEAST(b.pulls_before, 9223372036854775807)::bigint,
+           syncer.capped(b.pulls),
+           syncer.capped(b.pulls_before),
            GREATEST(LEAST(b.change, 9223372036854775807), -9223372036854775807)::bigint,
            CASE WHEN b.pulls_before >= GREATEST($3, 1) THEN round(100 * b.change / b.pulls_before, 1)::double precision END,
            l.recent, l.before

@@ -45,7 +45,7 @@ BEGIN
     RETURN QUERY
     WITH noticed AS NOT MATERIALIZED (
         SELECT h.image_id, h.since, h.observed_at, h.pulls
-        FROM syncer.history h
+        FROM syncer.readings h
         WHERE h.observed_at > lo AND h.observed_at <= hi AND h.pulls > 0
           AND ($2 IS NULL OR h.image_id = ANY ($2))
         UNION ALL
@@ -53,8 +53,8 @@ BEGIN
         SELECT i.image_id, h.since, h.observed_at, h.pulls
         FROM syncer.images i
         CROSS JOIN LATERAL (SELECT x.since, x.observed_at, x.pulls
-                            FROM syncer.history x
-                            WHERE x.image_id = i.image_id AND x.observed_at > hi
+                            FROM syncer.readings x
+                            WHERE x.image_id = i.image_id AND x.observed_at > hi AND x.kind IS NOT NULL
                             ORDER BY x.observed_at
                             LIMIT 1) h
         WHERE hi < syncer.report_now() AND h.since < hi AND h.pulls > 0 AND ($2 IS NULL OR i.image_id = ANY ($2))
@@ -120,14 +120,14 @@ BEGIN
     LEFT JOIN syncer.repo_days d ON d.repo_id = r.repo_id AND d.looks > 0
         AND d.day = (($1[k.n] + ($1[k.n + 1] - $1[k.n]) / 2) AT TIME ZONE 'UTC')::date
     WHERE ($2 IS NULL OR r.source = $2) AND ($3 IS NULL OR r.name = $3)
-      AND (EXISTS (SELECT FROM syncer.repo_syncs s
-                   WHERE s.repo_id = r.repo_id AND s.finished_at >= $1[k.n] AND s.finished_at < $1[k.n + 1]
-                     AND s.status IN ('ok', 'drifting', 'held'))
+      AND (EXISTS (SELECT FROM syncer.looks s
+                   WHERE s.repo_id = r.repo_id AND s.at >= $1[k.n] AND s.at < $1[k.n + 1]
+                     AND s.status IN ('ok', 'drifting', 'held', 'archived'))
            OR (d.repo_id IS NOT NULL
-               AND NOT EXISTS (SELECT FROM syncer.repo_syncs s
-                               WHERE s.repo_id = r.repo_id AND s.status IN ('ok', 'drifting', 'held')
-                                 AND s.finished_at >= d.day::timestamp AT TIME ZONE 'UTC'
-                                 AND s.finished_at < (d.day + 1)::timestamp AT TIME ZONE 'UTC')));
+               AND NOT EXISTS (SELECT FROM syncer.looks s
+                               WHERE s.repo_id = r.repo_id AND s.status IN ('ok', 'drifting', 'held', 'archived')
+                                 AND s.at >= d.day::timestamp AT TIME ZONE 'UTC'
+                                 AND s.at < (d.day + 1)::timestamp AT TIME ZONE 'UTC')));
 END
 $$;
 -- +goose StatementEnd
@@ -156,7 +156,7 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH scope AS MATERIALIZED (
-        SELECT i.image_id, r.repo_id, r.source, r.project_id, r.name AS repo, i.name AS image, r.last_look_at,
+        SELECT i.image_id, r.repo_id, r.source, r.project_id, r.name AS repo, i.name AS image, GREATEST(r.last_look_at, r.last_archived_at) AS last_look_at,
                CASE WHEN i.absent_at IS NULL THEN width_bucket(i.first_seen_at, bounds) END AS baseline_n,
                width_bucket(i.first_seen_at, bounds) AS n0,
                width_bucket(COALESCE(i.deleted_at, 'infinity'), bounds) AS n1
@@ -175,7 +175,7 @@ BEGIN
         GROUP BY x.image_id, x.n
     )
     SELECT first + f.n - 1, s.source, s.project_id, s.repo, s.image,
-           CASE WHEN f.pulls IS NOT NULL THEN LEAST(f.pulls, 9223372036854775807)::bigint
+           CASE WHEN f.pulls IS NOT NULL THEN syncer.capped(f.pulls)
                 WHEN f.n = s.baseline_n OR bounds[f.n] > s.last_look_at OR s.last_look_at IS NULL THEN NULL
                 ELSE 0 END,
            CASE WHEN first + f.n - 1 = today THEN 'partial'
@@ -214,7 +214,7 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH scope AS MATERIALIZED (
-        SELECT r.repo_id, r.source, r.project_id, r.name AS repo, r.last_look_at, width_bucket(r.first_seen_at, bounds) AS n0
+        SELECT r.repo_id, r.source, r.project_id, r.name AS repo, GREATEST(r.last_look_at, r.last_archived_at) AS last_look_at, width_bucket(r.first_seen_at, bounds) AS n0
         FROM syncer.repos r
         WHERE ($4 IS NULL OR r.source = $4) AND ($5 IS NULL OR r.name = $5) AND r.first_seen_at IS NOT NULL
     ), filled AS (
@@ -229,7 +229,7 @@ BEGIN
         GROUP BY x.repo_id, x.n
     )
     SELECT first + f.n - 1, s.source, s.project_id, s.repo,
-           CASE WHEN f.pulls IS NOT NULL THEN LEAST(f.pulls, 9223372036854775807)::bigint
+           CASE WHEN f.pulls IS NOT NULL THEN syncer.capped(f.pulls)
                 WHEN bounds[f.n] > s.last_look_at THEN NULL
                 ELSE 0 END,
            CASE WHEN first + f.n - 1 = today THEN 'partial'

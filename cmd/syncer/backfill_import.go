@@ -30,20 +30,11 @@ func (e archiveError) Unwrap() error { return e.err }
 
 // importResult is what backfill --from prints.
 type importResult struct {
-	DryRun       bool  `json:"dry_run"`
-	RunID        int64 `json:"run_id,omitempty"`
-	Observations int64 `json:"observations"`
-	BadLines     int64 `json:"bad_lines"` // left out
-	BadFiles     int64 `json:"bad_files"` // saved answers, left out whole
-	TooOld       int64 `json:"too_old"`   // of history that is not kept any more
-	Conflicts    int64 `json:"conflicts"` // displaced by a higher count of the same moment
-	Repos        int64 `json:"repos"`
-	Images       int64 `json:"images"`
-	ImagesNew    int64 `json:"images_new"`
-	ImagesMoved  int64 `json:"images_changed"`
-	RowsAdded    int64 `json:"history_rows_added"`
-	RowsChanged  int64 `json:"history_rows_changed"`
-	RowsRemoved  int64 `json:"history_rows_removed"`
+	DryRun   bool  `json:"dry_run"`
+	RunID    int64 `json:"run_id,omitempty"`
+	BadLines int64 `json:"bad_lines"` // left out
+	BadFiles int64 `json:"bad_files"` // saved answers left out
+	store.Imported
 }
 
 func (a *app) importArchive(ctx context.Context, f backfillFlags) error {
@@ -146,11 +137,7 @@ func (j *importJob) into(ctx context.Context, s *store.Store) (importResult, err
 	if ctx.Err() != nil && err != nil {
 		err = fmt.Errorf("import interrupted: %w", context.Cause(ctx))
 	}
-	return importResult{
-		DryRun: j.flags.dryRun, Observations: sum.Observations, BadLines: j.lines, BadFiles: j.files, TooOld: sum.TooOld, Conflicts: sum.Conflicts,
-		Repos: sum.Repos, Images: sum.Images, ImagesNew: sum.ImagesNew, ImagesMoved: sum.ImagesMoved,
-		RowsAdded: sum.RowsAdded, RowsChanged: sum.RowsChanged, RowsRemoved: sum.RowsRemoved,
-	}, err
+	return importResult{DryRun: j.flags.dryRun, BadLines: j.lines, BadFiles: j.files, Imported: sum}, err
 }
 
 // observations are those of the archive. After a bad line that is not to be skipped, the rest is read only for more of them.
@@ -222,7 +209,7 @@ func (r *importResult) text(p *printer) {
 	p.line("images: %d new, %d changed", r.ImagesNew, r.ImagesMoved)
 	p.line("history: %d rows added, %d changed, %d removed", r.RowsAdded, r.RowsChanged, r.RowsRemoved)
 	if r.Conflicts > 0 {
-		p.line("%d observations contradict another of the same image and moment; the higher count was taken", r.Conflicts)
+		p.line("%d observations contradict another of the same image and moment: of two archives the higher count was taken, and a look of a run holds against an archive", r.Conflicts)
 	}
 	if r.TooOld > 0 {
 		p.line("%d observations are older than the history that is kept and were left out", r.TooOld)

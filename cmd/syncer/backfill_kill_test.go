@@ -150,7 +150,7 @@ func TestKilledImportLeavesNothing(t *testing.T) {
 	// The first is killed when it waits for the table that this transaction holds, the others anywhere.
 	held, err := conn.Begin(t.Context())
 	if err == nil {
-		_, err = held.Exec(t.Context(), "LOCK TABLE syncer.history IN ACCESS EXCLUSIVE MODE")
+		_, err = held.Exec(t.Context(), "LOCK TABLE syncer.readings IN ACCESS EXCLUSIVE MODE")
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +159,7 @@ func TestKilledImportLeavesNothing(t *testing.T) {
 	other := connect(t, dsn)
 	eventually(t, time.Minute, "the import waits for the table", func() bool {
 		var waits bool
-		err := other.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'syncer.history'::regclass AND NOT granted)").Scan(&waits)
+		err := other.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'syncer.readings'::regclass AND NOT granted)").Scan(&waits)
 		return err == nil && waits
 	})
 	_ = first.Process.Kill()
@@ -179,7 +179,7 @@ func TestKilledImportLeavesNothing(t *testing.T) {
 			break // it was quicker
 		}
 		var rows, shown int64
-		if err := conn.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM syncer.history), (SELECT count(*) FROM reporting.repos) + (SELECT count(*) FROM reporting.images)").Scan(&rows, &shown); err != nil {
+		if err := conn.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM syncer.readings), (SELECT count(*) FROM reporting.repos) + (SELECT count(*) FROM reporting.images)").Scan(&rows, &shown); err != nil {
 			t.Fatal(err)
 		}
 		// The kill may come after the commit and before the process said so.

@@ -16,35 +16,25 @@ func (a *app) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Derive again what can be derived, and report every difference",
-		Long: `Derives pulls, kinds, windows, daily sums and current counts again from the counts in the history, and reports every value that
-differs. Ends with 1 when there are differences that were not repaired.`,
+		Long: `Derives everything that can be derived again from the facts, which are the looks at each repo and what was read of each image:
+kinds, pulls, windows, daily sums, events and current states. Reports every value that differs. Ends with 1 when there are
+differences that were not repaired.`,
 		Example: "  syncer verify\n  syncer verify --repair",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.verify(cmd.Context(), repair) },
 	}
-	cmd.Flags().BoolVar(&repair, "repair", false, "mend what is derived; what was observed is never touched")
+	cmd.Flags().BoolVar(&repair, "repair", false, "mend what is derived; facts are never touched")
 	return cmd
 }
 
 // verifyResult is what verify prints.
 type verifyResult struct {
-	Repos       int64        `json:"repos"`
-	Images      int64        `json:"images"`
-	HistoryRows int64        `json:"history_rows"`
-	Differences int64        `json:"differences"`
-	Repaired    int64        `json:"repaired"`
-	Details     []difference `json:"details"` // the first of them
-}
-
-type difference struct {
-	Source   string     `json:"source"`
-	Repo     string     `json:"repo"`
-	Image    string     `json:"image,omitempty"`
-	What     string     `json:"what"`
-	At       *time.Time `json:"at,omitempty"`
-	Stored   string     `json:"stored"`
-	Derived  string     `json:"derived"`
-	Repaired bool       `json:"repaired"`
+	Repos       int64              `json:"repos"`
+	Images      int64              `json:"images"`
+	HistoryRows int64              `json:"history_rows"`
+	Differences int64              `json:"differences"`
+	Repaired    int64              `json:"repaired"`
+	Details     []store.Difference `json:"details"` // the first of them
 }
 
 // maxDifferences bounds what is kept of a database that differs everywhere.
@@ -58,8 +48,10 @@ func (a *app) verify(ctx context.Context, repair bool) error {
 	return withDSN(ctx, cfg, log, func(dsn string) error {
 		return withStore(ctx, dsn, log, false, func(s *store.Store) error {
 			bar := a.newProgress(ctx, "verifying repos", log)
-			result := verifyResult{Details: []difference{}}
-			sum, err := s.Verify(ctx, store.VerifyOptions{Repair: repair, Progress: bar.show}, result.add)
+			result := verifyResult{Details: []store.Difference{}}
+			sum, err := s.Verify(ctx, store.VerifyOptions{
+				Zone: func(source string) *time.Location { return zoneOf(cfg, source) }, Repair: repair, Progress: bar.show,
+			}, result.add)
 			bar.stop()
 			if err != nil {
 				return err
@@ -78,15 +70,9 @@ func (a *app) verify(ctx context.Context, repair bool) error {
 }
 
 func (r *verifyResult) add(d store.Difference) {
-	if len(r.Details) == maxDifferences {
-		return
+	if len(r.Details) < maxDifferences {
+		r.Details = append(r.Details, d)
 	}
-	out := difference{Source: d.Repo.Source, Repo: d.Repo.Name, Image: d.Image, What: d.What, Stored: d.Stored, Derived: d.Derived, Repaired: d.Repaired}
-	if !d.At.IsZero() {
-		at := d.At.UTC()
-		out.At = &at
-	}
-	r.Details = append(r.Details, out)
 }
 
 func (r *verifyResult) text(p *printer) {

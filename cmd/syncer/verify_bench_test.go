@@ -60,13 +60,13 @@ func verifyRows(b *testing.B, binary string, rows int) (peak int64, took time.Du
 		`INSERT INTO syncer.images (image_id, repo_id, name, pull_count, kind, observed_at, generation, first_seen_at, last_pulled_at)
 		 SELECT (1::bigint << 32) + n, 1, format('image-%s', n), 1499, 3, '2026-01-21 20:00Z', 1, '2026-01-01 01:00Z', '2026-01-21 20:00Z'
 		 FROM generate_series(1, $1::integer) n`,
-		`INSERT INTO syncer.history (image_id, observed_at, since, pull_count, pulls, generation, kind)
+		`INSERT INTO syncer.readings (image_id, observed_at, since, pull_count, pulls, generation, kind)
 		 SELECT (1::bigint << 32) + n, t.at, CASE WHEN h > 1 THEN t.at - interval '1 hour' END, 999 + h, CASE WHEN h > 1 THEN 1 END, 1, CASE WHEN h = 1 THEN 1 ELSE 3 END
 		 FROM generate_series(1, 500) h, LATERAL (SELECT timestamptz '2026-01-01Z' + h * interval '1 hour' AS at) t, generate_series(1, $1::integer) n`,
 		`INSERT INTO syncer.image_days (image_id, day, pulls, pull_count, resets)
 		 SELECT (1::bigint << 32) + n, d.day, d.pulls, d.last, 0 FROM generate_series(1, $1::integer) n,
 		     (SELECT (observed_at AT TIME ZONE 'UTC')::date AS day, SUM(pulls) AS pulls, MAX(pull_count) AS last
-		      FROM syncer.history WHERE image_id = (1::bigint << 32) + 1 GROUP BY 1) d`,
+		      FROM syncer.readings WHERE image_id = (1::bigint << 32) + 1 GROUP BY 1) d`,
 		`INSERT INTO syncer.repo_days (repo_id, day, looks, complete_looks, images, pulls)
 		 SELECT 1, day, 24, 24, $1::integer, pulls * $1::integer FROM syncer.image_days WHERE image_id = (1::bigint << 32) + 1`,
 		`ANALYZE`,

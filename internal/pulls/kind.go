@@ -9,15 +9,15 @@ const (
 	Baseline Kind = 1 + iota
 	// New is the first sight of an image in a repo that was completely seen without it: all its pulls are of this window.
 	New
-	// Increase is a count that rose.
+	// Increase is a count above the believed one.
 	Increase
-	// Correction is a count that fell by at most half; counting goes on from the lower value.
+	// Correction is a fall that was believed and never went below half of the believed count.
 	Correction
-	// Suspect is a count that fell by more than half. It is not believed until the next look.
+	// Suspect is a count below the believed one that is not believed yet.
 	Suspect
-	// Recovered follows Suspect when the count is back at or above the value before the drop.
+	// Recovered follows Suspect when the count is back at or above the believed one.
 	Recovered
-	// Reset follows Suspect when the count is still below, or is a count whose image was made anew.
+	// Reset is a fall below half that was believed, or the count of an image that was made anew.
 	Reset
 )
 

@@ -8,37 +8,6 @@ import (
 	"syncer/internal/registry"
 )
 
-func TestTimestampDiffers(t *testing.T) {
-	t.Parallel()
-	base := time.Date(2019, 10, 11, 8, 0, 0, 0, time.UTC)
-	seconds := registry.Timestamp{Raw: fmt.Sprint(base.Unix()), At: base}
-	for name, tt := range map[string]struct {
-		other registry.Timestamp
-		want  bool
-	}{
-		"equal":                       {seconds, false},
-		"absent":                      {registry.Timestamp{}, false},
-		"not understood":              {registry.Timestamp{Raw: "soon"}, false},
-		"a second later":              {registry.Timestamp{Raw: fmt.Sprint(base.Unix() + 1), At: base.Add(time.Second)}, true},
-		"an hour later, same form":    {registry.Timestamp{Raw: fmt.Sprint(base.Unix() + 3600), At: base.Add(time.Hour)}, true},
-		"as milliseconds":             {registry.Timestamp{Raw: fmt.Sprint(base.UnixMilli() + 250), At: base.Add(250 * time.Millisecond)}, false},
-		"as text":                     {registry.Timestamp{Raw: "2019-10-11T08:00:00Z", At: base}, false},
-		"as text of an unknown zone":  {registry.Timestamp{Raw: "2019-10-11 16:00:00", At: base.Add(8 * time.Hour)}, false},
-		"as text, made anew":          {registry.Timestamp{Raw: "2019-10-11 16:00:01", At: base.Add(8*time.Hour + time.Second)}, true},
-		"as text, too far for a zone": {registry.Timestamp{Raw: "2019-10-13 08:00:00", At: base.Add(48 * time.Hour)}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if got := seconds.Differs(tt.other); got != tt.want {
-				t.Errorf("Differs(%q) = %t, want %t", tt.other.Raw, got, tt.want)
-			}
-			if got := tt.other.Differs(seconds); got != tt.want {
-				t.Errorf("reverse Differs(%q) = %t, want %t", tt.other.Raw, got, tt.want)
-			}
-		})
-	}
-}
-
 func TestParseTimestamp(t *testing.T) {
 	t.Parallel()
 	zone := time.FixedZone("", 8*3600)

@@ -13,43 +13,6 @@ type Timestamp struct {
 	At  time.Time // UTC; zero when the text is absent or could not be understood
 }
 
-// maxZoneOffset bounds what can be explained by a wrong zone: UTC-12:00 to UTC+14:00 lie at most 26 hours apart.
-const maxZoneOffset = 26 * time.Hour
-
-// Differs tells whether two readings are of different moments. Unknown differs from nothing. A registry that starts to
-// write the same moment in another form (seconds, milliseconds, text without a zone) has not moved it: readings in unlike
-// forms that lie a whole number of quarter hours apart, as time zones do, count as the same.
-func (t Timestamp) Differs(o Timestamp) bool {
-	switch {
-	case t.Raw == o.Raw, t.Raw == "", o.Raw == "":
-		return false
-	case t.At.IsZero() != o.At.IsZero():
-		return false
-	case t.At.IsZero():
-		return true
-	}
-	a, b := t.At.Truncate(time.Second), o.At.Truncate(time.Second)
-	if a.Equal(b) {
-		return false
-	}
-	if shape(t.Raw) == shape(o.Raw) {
-		return true
-	}
-	d := a.Sub(b).Abs()
-	return d > maxZoneOffset || d%(15*time.Minute) != 0
-}
-
-// shape is the form of a timestamp's text: every digit made 0, so that texts of one format have one shape.
-func shape(raw string) string {
-	b := []byte(raw)
-	for i, c := range b {
-		if c >= '1' && c <= '9' {
-			b[i] = '0'
-		}
-	}
-	return string(b)
-}
-
 // Layouts of times as text. Those without a zone are read in the source's. None names a zone by letters alone, which Go would read as
 // UTC, or as the zone of the machine that has such an abbreviation.
 var layouts = []string{

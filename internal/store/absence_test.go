@@ -207,7 +207,7 @@ func TestClockThatStepsBack(t *testing.T) {
 	w.look(registry.Complete, images("a", 1))
 	w.now = w.now.Add(-3 * time.Hour)
 	w.look(registry.Complete, images("a", 2))
-	w.expect("observations stay in order", `SELECT observed_at > since, pulls FROM syncer.history WHERE since IS NOT NULL`, "true|1")
+	w.expect("observations stay in order", `SELECT observed_at > since, pulls FROM syncer.readings WHERE since IS NOT NULL`, "true|1")
 }
 
 func TestRepoIsGoneAfterTwoListings(t *testing.T) {

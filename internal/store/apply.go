@@ -103,15 +103,12 @@ func (r *Run) write(ctx context.Context, tx pgx.Tx, snaps []registry.Snapshot, o
 		return nil, err
 	}
 	results := make([]registry.RepoSync, len(snaps))
-	var written []registry.RepoSync
-	var ids []int64
 	for i, l := range looks {
 		if l == nil {
 			results[i] = lostClaim(&snaps[i])
 			continue
 		}
 		results[i] = l.result()
-		written, ids = append(written, results[i]), append(ids, l.repoID)
 	}
 	if len(mine) == 0 {
 		return results, nil
@@ -119,7 +116,7 @@ func (r *Run) write(ctx context.Context, tx pgx.Tx, snaps []registry.Snapshot, o
 	batch := &pgx.Batch{}
 	queueRepoUpdates(batch, mine)
 	queueRepoDays(batch, mine)
-	queueRepoSyncs(batch, r.id, ids, written)
+	queueLooks(batch, r.id, mine)
 	return results, tx.SendBatch(ctx, batch).Close()
 }
 
@@ -146,7 +143,7 @@ func (r *Run) lockLooks(ctx context.Context, tx pgx.Tx, snaps []registry.Snapsho
 	}
 	rows, err := tx.Query(ctx, `
 -- name: LockLooks
-SELECT repo_id, next_image, last_look_at, last_complete_at, held_since, gone_at
+SELECT repo_id, next_image, last_look_at, last_archived_at, last_complete_at, held_since, gone_at
 FROM syncer.repos
 WHERE repo_id = ANY ($1)
 ORDER BY repo_id
@@ -156,16 +153,17 @@ FOR NO KEY UPDATE`, ids)
 	}
 	looks := make([]*look, len(snaps))
 	var l look
-	_, err = pgx.ForEachRow(rows, []any{&l.repoID, &l.nextImage, &l.lastLook, &l.complete, &l.heldSince, &l.goneAt}, func() error {
+	var archived *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&l.repoID, &l.nextImage, &l.lastLook, &archived, &l.complete, &l.heldSince, &l.goneAt}, func() error {
 		i := at[l.repoID]
 		delete(at, l.repoID)
 		if found := l; r.dry || sameMoment(found.lastLook, claims[i].lastLook) {
 			found.snap = &snaps[i]
 			found.release = opt.AllowMassDelete != nil && opt.AllowMassDelete(snaps[i].Repo.Key)
-			found.at = after(snaps[i].FinishedAt, found.lastLook)
+			found.at = after(snaps[i].FinishedAt, found.lastLook, archived)
 			looks[i] = &found
 		}
-		l = look{}
+		l, archived = look{}, nil
 		return nil
 	})
 	for _, i := range at { // claimed, and there is no row
@@ -186,12 +184,14 @@ func (r *Run) claimsOf(ctx context.Context, tx pgx.Tx, snaps []registry.Snapshot
 	return r.claims(snaps), nil
 }
 
-// after is the moment of a look: when it ended, but always later than the look before, also when a clock was set back.
+// after is the moment of a look: when it ended, but always later than every look before, also when a clock was set back.
 // PostgreSQL keeps microseconds.
-func after(t time.Time, before *time.Time) time.Time {
+func after(t time.Time, before ...*time.Time) time.Time {
 	t = t.UTC().Truncate(time.Microsecond)
-	if before != nil && !t.After(*before) {
-		t = before.Add(time.Microsecond).UTC()
+	for _, b := range before {
+		if b != nil && !t.After(*b) {
+			t = b.Add(time.Microsecond).UTC()
+		}
 	}
 	return t
 }

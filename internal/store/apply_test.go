@@ -124,7 +124,7 @@ func (w *world) expect(what, sql string, want ...string) {
 }
 
 const historySQL = `SELECT i.name, h.observed_at, h.since, h.pull_count, h.pulls, h.kind, h.generation
-FROM syncer.history h JOIN syncer.images i USING (image_id) ORDER BY i.name, h.observed_at`
+FROM syncer.readings h JOIN syncer.images i USING (image_id) WHERE h.kind IS NOT NULL ORDER BY i.name, h.observed_at`
 
 func TestHistoryOfOneRepo(t *testing.T) {
 	t.Parallel()

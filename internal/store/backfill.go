@@ -54,10 +54,10 @@ func (b *Backfill) readDone(ctx context.Context, tx pgx.Tx, first int64, shard s
 -- name: BackfilledRepos
 SELECT DISTINCT r.source, r.name
 FROM syncer.runs u
-JOIN syncer.repo_syncs s USING (run_id)
+JOIN syncer.looks s USING (run_id)
 JOIN syncer.repos r USING (repo_id)
 WHERE u.run_id >= $1 AND u.kind = 'backfill' AND u.shard = $2 AND s.status IN ('ok', 'drifting', 'held')
-  AND s.run_id >= $1 AND s.finished_at >= u.started_at - interval '1 day' -- leaves older months out`, first, shard)
+  AND s.run_id >= $1 AND s.at >= u.started_at - interval '1 day' -- leaves older months out`, first, shard)
 	if err != nil {
 		return err
 	}

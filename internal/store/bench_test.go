@@ -194,7 +194,7 @@ WITH merged AS (
     UPDATE syncer.image_days d SET pulls = COALESCE(d.pulls, 0) + c.pulls, pull_count = c.pull_count
     FROM changed c WHERE d.image_id = c.image_id AND d.day = '%[2]s'
 )
-INSERT INTO syncer.history SELECT image_id, '%[1]s', '%[3]s', pull_count, pulls, 1, 3 FROM changed`,
+INSERT INTO syncer.readings SELECT image_id, '%[1]s', '%[3]s', pull_count, pulls, 1, 3 FROM changed`,
 			f.now.Format(time.RFC3339), f.now.Format(time.DateOnly), f.now.Add(-time.Hour).Format(time.RFC3339)))
 		return err
 	})
@@ -258,7 +258,7 @@ func BenchmarkFirstLoad(b *testing.B) {
 		func() time.Duration { return newFleet(b, 100, 1000).sync() },
 		func() time.Duration { return newFleet(b, 1, 1).load(rows) })
 	b.ReportMetric(float64(model.number(`SELECT pg_total_relation_size('syncer.images')`))/100_000, "B/image")
-	b.ReportMetric(float64(model.number(`SELECT sum(pg_total_relation_size(inhrelid))::bigint FROM pg_inherits WHERE inhparent = 'syncer.history'::regclass`))/100_000, "B/history-row")
+	b.ReportMetric(float64(model.number(`SELECT sum(pg_total_relation_size(inhrelid))::bigint FROM pg_inherits WHERE inhparent = 'syncer.readings'::regclass`))/100_000, "B/history-row")
 	b.ReportMetric(float64(model.number(`SELECT sum(pg_total_relation_size(inhrelid))::bigint FROM pg_inherits WHERE inhparent = 'syncer.image_days'::regclass`))/100_000, "B/day-row")
 }
 

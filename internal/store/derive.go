@@ -1,194 +1,187 @@
 package store
 
 import (
-	"fmt"
+	"cmp"
+	"slices"
 	"time"
 
-	"syncer/internal/pulls"
-	"syncer/internal/registry"
+	"syncer/internal/replay"
 )
 
-// derivation re-derives one image from the counts of its history alone.
-type derivation struct {
-	image   *image
-	rows    []historyRow
-	horizon time.Time // months of the history that ended by then were dropped; zero: none were
-
-	report   func(what string, at time.Time, stored, derived any, mendable bool)
-	fixRows  []historyRow
-	days     []dayRow // in order, from the horizon on
-	state    pulls.State
-	observed *time.Time
-	pulled   *time.Time
+// derived is one image on its way through replay: what is stored of it, and what an archive adds.
+type derived struct {
+	image   image // as stored; of a new image the id, repo and name only
+	isNew   bool
+	kept    []reading // of dropped months
+	stored  []reading
+	archive []reading // not stored yet, one a moment
+	days    []imageDay
+	events  []event
 }
 
-// truncated tells whether the beginning of the image's history was dropped.
-func (d *derivation) truncated() bool { return d.image.FirstSeenAt.Before(d.horizon) }
+// rewrite is what replay makes of an image: rows to add, to change and to take out. A changed reading keeps its facts.
+type rewrite struct {
+	image    image
+	readings edits[reading]
+	days     edits[imageDay]
+	events   edits[event]
 
-func (d *derivation) run() {
-	for i := range d.rows {
-		row := d.rows[i] // a copy: what is stored
-		want, known := d.step(i)
-		if known {
-			d.compareRow(&row, &want)
+	wantDays   []imageDay
+	wantEvents []event
+	conflicts  int // archived readings that were displaced by another of the same moment
+}
+
+// edits are the changes of a table's rows: those to add, to change, as which they were stored, and to take out.
+type edits[T any] struct {
+	add, change, was, remove []T
+}
+
+func (e *edits[T]) empty() bool { return len(e.add)+len(e.change)+len(e.remove) == 0 }
+
+// derive replays all readings of an image and compares what they say with what is stored. All that import and verify know of
+// kinds, windows, days, events and states comes from here.
+func derive(d *derived, repo *repoFacts, zone *time.Location) rewrite {
+	out := rewrite{image: d.image}
+	facts := make([]replay.Reading, 0, len(d.kept)+len(d.stored)+len(d.archive))
+	for i := range d.kept {
+		facts = append(facts, d.kept[i].facts(true))
+	}
+	kept := len(facts)
+	for i := range d.stored {
+		facts = append(facts, d.stored[i].facts(false))
+	}
+	facts, out.conflicts = mergeArchive(facts, d.archive, repo)
+	past := replay.Stored{Readings: facts}
+	for i := range d.days {
+		past.Days = append(past.Days, d.days[i].total())
+	}
+	for i := range d.events {
+		past.Events = append(past.Events, d.events[i].happened())
+	}
+	if !d.isNew {
+		past.State = d.image.state(repo.lastLook)
+	}
+	res := replay.Image(repo.looks, zone, &past)
+
+	id := d.image.ID
+	out.readings = compareReadings(id, d.stored, facts[kept:], res.Rows)
+	days := make([]imageDay, len(res.Days))
+	for i := range res.Days {
+		days[i] = imageDayOf(id, &res.Days[i])
+	}
+	out.days, out.wantDays = compareRows(imageDayTable, d.days, days, byDay), days
+	events := make([]event, len(res.Events))
+	for i := range res.Events {
+		events[i] = eventOf(id, &res.Events[i])
+	}
+	slices.SortFunc(events, func(a, b event) int { return byEvent(&a, &b) })
+	out.events, out.wantEvents = compareRows(eventTable, d.events, events, byEvent), events
+	out.image.setState(&res.State, repo.lastLook)
+	if n := len(res.Rows); n > 0 {
+		out.image.setRow(&res.Rows[n-1])
+	} else if kept == 0 {
+		out.image.Kind, out.image.ObservedAt = nil, nil
+	}
+	return out
+}
+
+// mergeArchive adds archived readings to stored ones, both in the order of time. A look of a run says itself what it read, so
+// an archive that speaks of the same moment is not needed; when it says something else it is the one not believed.
+func mergeArchive(facts []replay.Reading, archive []reading, repo *repoFacts) (merged []replay.Reading, conflicts int) {
+	if len(archive) == 0 {
+		return facts, 0
+	}
+	merged = make([]replay.Reading, 0, len(facts)+len(archive))
+	for i := range archive {
+		fresh := archive[i].facts(false)
+		for len(facts) > 0 && facts[0].At.Before(fresh.At) {
+			merged, facts = append(merged, facts[0]), facts[1:]
 		}
-		d.addDay(&want)
-		at := row.observedAt
-		d.observed = &at
-		if value(want.pulls) > 0 {
-			d.pulled = &at
+		var there *replay.Reading // what is known of that moment already
+		if n := len(merged); n > 0 && merged[n-1].At.Equal(fresh.At) {
+			there = &merged[n-1]
+		} else if len(facts) > 0 && facts[0].At.Equal(fresh.At) {
+			there = &facts[0]
 		}
-	}
-}
-
-// step is what row i must say, given the rows before. It is not known when the rows before were dropped.
-func (d *derivation) step(i int) (want historyRow, known bool) {
-	row := &d.rows[i]
-	o := pulls.Observation{Count: row.count}
-	want = *row
-	var change pulls.Change
-	switch {
-	case i == 0 && d.truncated(), d.state.Kind == pulls.Suspect && d.state.Before < 0:
-		d.trust(row)
-		return want, false
-	case i == 0:
-		d.state, change = pulls.First(o, d.image.AbsentAt != nil)
-		want.since = d.image.AbsentAt
-	default:
-		if row.generation == d.state.Generation+1 {
-			d.state.Created, o.Created = anewBefore, anewNow
-		}
-		next, c, changed := pulls.Next(d.state, o)
-		if !changed {
-			d.report("history.kind", row.observedAt, row.kind, "no row: nothing changed", false)
-			d.state.Created = registry.Timestamp{}
-			return want, false
-		}
-		d.state, change = next, c
-		want.since = d.window(i)
-	}
-	d.state.Created = registry.Timestamp{}
-	want.kind, want.generation = change.Kind, change.Generation
-	want.pulls = nil
-	if !change.Unknown {
-		want.pulls = &change.Pulls
-	}
-	return want, true
-}
-
-// Two moments that differ: how a generation that rose tells that CreateTime had changed.
-var (
-	anewBefore = registry.Timestamp{Raw: "1", At: time.Unix(1, 0)}
-	anewNow    = registry.Timestamp{Raw: "2", At: time.Unix(2, 0)}
-)
-
-// trust takes a row for true whose predecessor was dropped.
-func (d *derivation) trust(row *historyRow) {
-	d.state = pulls.State{Kind: row.kind, Count: row.count, Generation: row.generation}
-	if row.kind == pulls.Suspect {
-		d.state.Before = -1 // unknown
-	}
-}
-
-// window is the since of row i: what is stored, unless that lies outside of the time between the two rows.
-func (d *derivation) window(i int) *time.Time {
-	before, row := d.rows[i-1].observedAt, &d.rows[i]
-	if row.since == nil || row.since.Before(before) || !row.since.Before(row.observedAt) {
-		return &before
-	}
-	return row.since
-}
-
-func (d *derivation) compareRow(row, want *historyRow) {
-	differs := false
-	check := func(what string, same bool, stored, derived any) {
-		if !same {
-			d.report(what, row.observedAt, stored, derived, true)
-			differs = true
-		}
-	}
-	check("history.kind", row.kind == want.kind, row.kind, want.kind)
-	check("history.generation", row.generation == want.generation, row.generation, want.generation)
-	check("history.pulls", equal(row.pulls, want.pulls), show(row.pulls), show(want.pulls))
-	check("history.since", sameMoment(row.since, want.since), show(row.since), show(want.since))
-	if differs {
-		d.fixRows = append(d.fixRows, *want)
-	}
-}
-
-func (d *derivation) addDay(row *historyRow) {
-	day := dayOf(row.observedAt)
-	if n := len(d.days); n == 0 || !d.days[n-1].day.Equal(day) {
-		d.days = append(d.days, dayRow{image: row.image, day: day})
-	}
-	last := &d.days[len(d.days)-1]
-	last.count = row.count
-	if row.pulls != nil {
-		sum := addCapped(value(last.pulls), *row.pulls)
-		last.pulls = &sum
-	}
-	if row.kind == pulls.Reset {
-		last.resets++
-	}
-}
-
-// current compares the image's row with its history, and returns what the row must say when it does not.
-func (d *derivation) current() (want image, differs bool) {
-	m := d.image
-	want = *m
-	if len(d.rows) == 0 && d.truncated() {
-		return want, false
-	}
-	want.PullCount, want.Kind, want.CountBefore, want.ObservedAt, want.Generation = nil, nil, nil, d.observed, 1
-	if len(d.rows) > 0 {
-		kind := int16(d.state.Kind)
-		want.PullCount, want.Kind, want.Generation = &d.state.Count, &kind, d.state.Generation
-	}
-	if d.state.Kind == pulls.Suspect {
-		want.CountBefore = &d.state.Before
-		if d.state.Before < 0 {
-			want.CountBefore = m.CountBefore
+		switch {
+		case there == nil && !repo.looks.Has(fresh.At):
+			merged = append(merged, fresh)
+		case there != nil && there.Archived && !there.Kept:
+			conflicts += contradicts(there, &fresh)
+			*there = replay.Merge(*there, fresh)
+		case there != nil:
+			conflicts += contradicts(there, &fresh)
 		}
 	}
-	if d.pulled != nil || !d.truncated() {
-		want.LastPulledAt = d.pulled
+	return append(merged, facts...), conflicts
+}
+
+// contradicts is 1 for two readings of one moment that cannot both be true.
+func contradicts(a, b *replay.Reading) int {
+	if a.Absent != b.Absent || a.Counted && b.Counted && a.Count != b.Count {
+		return 1
 	}
-	check := func(what string, same bool, stored, derived any) {
-		if !same {
-			d.report(what, time.Time{}, stored, derived, true)
-			differs = true
+	return 0
+}
+
+// compareReadings lays the rows of the history over the readings they belong to. A row of a look that was not worth a reading
+// gets one: a fact that was true without it.
+func compareReadings(id int64, stored []reading, facts []replay.Reading, rows []replay.Row) edits[reading] {
+	want := make([]reading, 0, len(facts)+4)
+	for len(facts) > 0 || len(rows) > 0 {
+		var r reading
+		switch {
+		case len(rows) == 0 || len(facts) > 0 && facts[0].At.Before(rows[0].At):
+			r = readingOf(id, &facts[0])
+			r.derive(&replay.Row{})
+			facts = facts[1:]
+		case len(facts) == 0 || rows[0].At.Before(facts[0].At):
+			r = readingOf(id, &replay.Reading{At: rows[0].At, Counted: true, Count: rows[0].Count})
+			r.derive(&rows[0])
+			rows = rows[1:]
+		default:
+			r = readingOf(id, &facts[0])
+			r.derive(&rows[0])
+			facts, rows = facts[1:], rows[1:]
+		}
+		want = append(want, r)
+	}
+	return compareRows(readingTable, stored, want, byMoment)
+}
+
+// compareRows compares two lists of rows, each sorted by order, which tells rows of different keys apart.
+func compareRows[T any](t *table[T], stored, want []T, order func(a, b *T) int) edits[T] {
+	var e edits[T]
+	for len(stored) > 0 || len(want) > 0 {
+		var c int
+		switch {
+		case len(want) == 0:
+			c = -1
+		case len(stored) == 0:
+			c = 1
+		default:
+			c = order(&stored[0], &want[0])
+		}
+		switch {
+		case c < 0:
+			e.remove = append(e.remove, stored[0])
+			stored = stored[1:]
+		case c > 0:
+			e.add = append(e.add, want[0])
+			want = want[1:]
+		default:
+			if !t.same(&stored[0], &want[0]) {
+				e.change, e.was = append(e.change, want[0]), append(e.was, stored[0])
+			}
+			stored, want = stored[1:], want[1:]
 		}
 	}
-	check("images.pull_count", equal(m.PullCount, want.PullCount), show(m.PullCount), show(want.PullCount))
-	check("images.kind", equal(m.Kind, want.Kind), show(m.Kind), show(want.Kind))
-	check("images.count_before", equal(m.CountBefore, want.CountBefore), show(m.CountBefore), show(want.CountBefore))
-	check("images.generation", m.Generation == want.Generation, m.Generation, want.Generation)
-	check("images.observed_at", sameMoment(m.ObservedAt, want.ObservedAt), show(m.ObservedAt), show(want.ObservedAt))
-	check("images.last_pulled_at", sameMoment(m.LastPulledAt, want.LastPulledAt), show(m.LastPulledAt), show(want.LastPulledAt))
-	return want, differs
+	return e
 }
 
-func equal[T comparable](a, b *T) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
-}
+func byMoment(a, b *reading) int { return a.ObservedAt.Compare(b.ObservedAt) }
 
-func sameMoment(a, b *time.Time) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Equal(*b)
-}
+func byDay(a, b *imageDay) int { return a.Day.Compare(b.Day) }
 
-// show writes a NULL-able value the way people read it.
-func show[T any](p *T) string {
-	if p == nil {
-		return "NULL"
-	}
-	if t, ok := any(*p).(time.Time); ok {
-		return t.UTC().Format(time.RFC3339Nano)
-	}
-	return fmt.Sprint(*p)
-}
+// byEvent has missing before deleted, which may come together.
+func byEvent(a, b *event) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(b.Event, a.Event)) }

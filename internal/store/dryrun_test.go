@@ -264,11 +264,11 @@ func TestSchemaMadeAgainUnderAProcess(t *testing.T) {
 	if got := w.look(registry.Complete, many(3)); got.New != 3 {
 		t.Errorf("%+v", got)
 	}
-	w.exec(`DROP TABLE syncer.history_y2026m03, syncer.image_days_y2026m03, syncer.repo_syncs_y2026m03`) // restored without it
+	w.exec(`DROP TABLE syncer.history_y2026m03, syncer.image_days_y2026m03, syncer.looks_y2026m03`) // restored without it
 	if got := w.look(registry.Complete, many(4)); got.New != 1 {
 		t.Errorf("%+v", got)
 	}
-	w.exec(`DROP TABLE syncer.repo_syncs_y2026m03`)
+	w.exec(`DROP TABLE syncer.looks_y2026m03`)
 	w.now = w.now.Add(time.Hour)
 	w.run(w.begin(), group{failed: []registry.RepoSync{w.absent("other")}})
 }
@@ -285,7 +285,7 @@ func TestClockSetBackOverTheEndOfAMonth(t *testing.T) {
 	if got := w.look(registry.Complete, list); got.Status != registry.RepoOK || got.HistoryRows != 1 {
 		t.Fatalf("%+v", got)
 	}
-	w.expect("it is written in April", `SELECT observed_at FROM syncer.history WHERE since IS NOT NULL`, "01T00:00")
+	w.expect("it is written in April", `SELECT observed_at FROM syncer.readings WHERE since IS NOT NULL`, "01T00:00")
 }
 
 // A pool of one connection is enough: a dry run asks for no second one while it holds a transaction.

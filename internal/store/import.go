@@ -3,12 +3,10 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"syncer/internal/registry"
 )
@@ -17,7 +15,7 @@ import (
 type ImportOptions struct {
 	// Zone is that of a CreateTime or UpdateTime that names none. Required.
 	Zone *time.Location
-	// DryRun counts what an import would write, and writes nothing.
+	// DryRun does all of it and takes it back.
 	DryRun bool
 	// Progress is told now and then how many observations were read, and how many of these were merged. May be nil.
 	Progress func(done, total int)
@@ -25,42 +23,39 @@ type ImportOptions struct {
 
 // Imported adds up an import.
 type Imported struct {
-	Observations int64 // read
-	TooOld       int64 // left out: they belong to history that retention has dropped
-	Conflicts    int64 // displaced by a higher count of the same image at the same moment
-	Repos        int64
-	Images       int64 // in the observations
-	ImagesNew    int64
-	ImagesMoved  int64 // known images of which anything was written
-	RowsAdded    int64 // rows of the history
-	RowsChanged  int64 // whatever is only kept for later imports aside
-	RowsRemoved  int64
+	Observations int64 `json:"observations"` // read
+	TooOld       int64 `json:"too_old"`      // left out: they belong to history that retention has dropped
+	Conflicts    int64 `json:"conflicts"`    // displaced by another reading of the same image at the same moment
+	Repos        int64 `json:"repos"`
+	Images       int64 `json:"images"` // in the observations
+	ImagesNew    int64 `json:"images_new"`
+	ImagesMoved  int64 `json:"images_changed"`       // known images of which anything was written
+	RowsAdded    int64 `json:"history_rows_added"`   // rows of the history
+	RowsChanged  int64 `json:"history_rows_changed"` // rows of the history that say something else now
+	RowsRemoved  int64 `json:"history_rows_removed"`
 }
 
-// Import merges observations into the history, as if all had been made in the order of their moments, whatever the order in
-// which they come and in how many imports. All of it becomes visible at once, or nothing. An error of the sequence ends the
-// import and is returned as it is.
+// Import adds observations to the facts and derives the images they are of again, as if all had been made in the order of their
+// moments, whatever the order in which they come and in how many imports. All of it becomes visible at once, or nothing. An error
+// of the sequence ends the import and is returned as it is.
 //
-// Two connections do the work in two transactions: one sorts the observations and streams them, the other, whose commit
-// makes everything visible, holds the repos' locks and writes. Memory does not depend on the number of observations.
+// The observations are staged in temporary tables of one transaction, resolved to images, and replayed image by image. Memory
+// depends on the readings of the largest image. A repo is locked from when all observations are staged; looks of runs that come
+// meanwhile wait and are then applied.
 func (s *Store) Import(ctx context.Context, observations iter.Seq2[registry.Observation, error], opt ImportOptions) (Imported, error) {
 	if opt.Progress == nil {
 		opt.Progress = func(int, int) {}
 	}
-	im := &importer{store: s, opt: opt, repos: map[int64]*importRepo{}}
-	err := s.withTwo(ctx, func(read, write *pgxpool.Conn) error {
-		return pgx.BeginTxFunc(ctx, read, pgx.TxOptions{BeginQuery: beginImport}, func(readTx pgx.Tx) error {
-			return pgx.BeginTxFunc(ctx, write, pgx.TxOptions{BeginQuery: beginImport}, func(writeTx pgx.Tx) error {
-				im.read, im.write = readTx, writeTx
-				if err := im.run(ctx, observations); err != nil {
-					return err
-				}
-				if opt.DryRun {
-					return errDryRun
-				}
-				return nil
-			})
-		})
+	im := &importer{store: s, opt: opt}
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: beginImport}, func(tx pgx.Tx) error {
+		im.tx = tx
+		if err := im.run(ctx, observations); err != nil {
+			return err
+		}
+		if opt.DryRun {
+			return errDryRun
+		}
+		return nil
 	})
 	switch {
 	case errors.Is(err, errDryRun):
@@ -80,80 +75,40 @@ const manyRows = 100_000
 
 // analyze lets the server count again. Reports are only slower without.
 func (s *Store) analyze(ctx context.Context) {
-	if _, err := s.pool.Exec(ctx, "-- name: AnalyzeImported\nANALYZE syncer.history, syncer.image_days, syncer.images, syncer.repo_days, syncer.archived_looks"); err != nil {
+	if _, err := s.pool.Exec(ctx, "-- name: AnalyzeImported\nANALYZE syncer.readings, syncer.image_days, syncer.images, syncer.repo_days, syncer.looks"); err != nil {
 		s.log.WarnContext(ctx, "statistics of the tables are not made", "error", err)
 	}
 }
 
-// errDryRun takes back what a dry run staged.
+// errDryRun takes back what a dry run did.
 var errDryRun = errors.New("dry run")
 
-// beginImport begins a transaction whose few statements sort and join a lot. Its temporary tables are the import's own, so what
-// they cost is best known by counting them, not by waiting for autovacuum.
+// beginImport begins a transaction whose few statements sort and join a lot.
 const beginImport = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL jit = off; SET LOCAL work_mem = '96MB'; SET LOCAL temp_buffers = '32MB'"
-
-// withTwo takes two connections.
-func (s *Store) withTwo(ctx context.Context, do func(a, b *pgxpool.Conn) error) error {
-	a, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer a.Release()
-	b, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer b.Release()
-	return do(a, b)
-}
 
 // importer is one import on its way.
 type importer struct {
-	store       *Store
-	opt         ImportOptions
-	read, write pgx.Tx
-	sum         Imported
-	refused     error     // what the sequence of observations ended with
-	horizon     time.Time // months of the history that ended by then were dropped
-	repos       map[int64]*importRepo
+	store   *Store
+	opt     ImportOptions
+	tx      pgx.Tx
+	sum     Imported
+	refused error // what the sequence of observations ended with
+	horizon horizon
+	repo    *repoTally // of the image at hand
+	out     *rewrites
 }
 
 func (im *importer) run(ctx context.Context, observations iter.Seq2[registry.Observation, error]) error {
 	var err error
-	if im.horizon, err = im.store.horizon(ctx); err != nil {
+	if im.horizon, err = holdHorizon(ctx, im.tx); err != nil {
 		return err
 	}
-	stage, err := im.stage(ctx, observations)
-	if err != nil {
+	st, err := im.stage(ctx, observations)
+	if err != nil || im.sum.Observations == im.sum.TooOld {
 		return err
 	}
-	if im.sum.Observations == im.sum.TooOld {
-		return nil
-	}
-	if err := im.resolve(ctx, stage); err != nil {
+	if err := im.resolve(ctx, st); err != nil {
 		return err
 	}
-	if err := im.merge(ctx); err != nil {
-		return err
-	}
-	if im.opt.DryRun {
-		return nil
-	}
-	return im.settleRepos(ctx)
-}
-
-func (s *Store) horizon(ctx context.Context) (time.Time, error) {
-	var from *time.Time
-	err := s.pool.QueryRow(ctx, "-- name: HistoryHorizon\nSELECT max(history_from) FROM syncer.retention").Scan(&from)
-	return value(from), err
-}
-
-// execAll runs statements that take no arguments.
-func execAll(ctx context.Context, tx pgx.Tx, statements ...string) error {
-	for _, sql := range statements {
-		if _, err := tx.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("%.40q: %w", sql, err)
-		}
-	}
-	return nil
+	return im.merge(ctx)
 }

@@ -108,15 +108,15 @@ func rawCopy(b *testing.B, dsn string) time.Duration {
 		b.Fatal(err)
 	}
 	defer file.Close()
-	if _, err := conn.PgConn().CopyTo(ctx, file, "COPY (SELECT * FROM syncer.history ORDER BY observed_at, image_id) TO STDOUT BINARY"); err != nil {
+	if _, err := conn.PgConn().CopyTo(ctx, file, "COPY (SELECT * FROM syncer.readings ORDER BY observed_at, image_id) TO STDOUT BINARY"); err != nil {
 		b.Fatal(err)
 	}
 	for _, sql := range []string{
 		"CREATE SCHEMA raw",
-		"CREATE TABLE raw.history (LIKE syncer.history INCLUDING ALL) PARTITION BY RANGE (observed_at)",
+		"CREATE TABLE raw.history (LIKE syncer.readings INCLUDING ALL) PARTITION BY RANGE (observed_at)",
 		`DO $$ DECLARE p record; BEGIN
 FOR p IN SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) AS bound FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-         WHERE i.inhparent = 'syncer.history'::regclass LOOP
+         WHERE i.inhparent = 'syncer.readings'::regclass LOOP
     EXECUTE format('CREATE TABLE raw.%I PARTITION OF raw.history %s', p.relname, p.bound);
 END LOOP; END $$`,
 		"CHECKPOINT",

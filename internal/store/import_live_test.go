@@ -49,7 +49,7 @@ func TestOlderArchiveLeavesTheCurrentStateAlone(t *testing.T) {
 	if diff := cmp.Diff(before, w.query(current)); diff != "" {
 		t.Errorf("current state (-before +after):\n%s", diff)
 	}
-	w.expect("history of a", `SELECT h.observed_at, h.since, h.pull_count, h.pulls, h.kind FROM syncer.history h JOIN syncer.images i USING (image_id) WHERE i.name = 'a' ORDER BY 1`,
+	w.expect("history of a", `SELECT h.observed_at, h.since, h.pull_count, h.pulls, h.kind FROM syncer.readings h JOIN syncer.images i USING (image_id) WHERE i.name = 'a' ORDER BY 1`,
 		"30T11:00|-|40|-|1", "30T13:00|30T11:00|45|5|3", "03T15:00|30T13:00|50|5|3", "03T17:00|03T16:00|52|2|3")
 	w.expect("gone images", `SELECT pull_count, absence, missing_since, deleted_at, last_seen_at FROM syncer.images WHERE name = 'c'`, "9|4|03T15:00|03T16:00|30T14:00")
 	w.expect("their events", `SELECT e.event, e.at, e.old_value FROM syncer.events e JOIN syncer.images i USING (image_id) WHERE i.name = 'c' ORDER BY 2`,
@@ -76,7 +76,7 @@ func TestNewerArchiveBecomesCurrent(t *testing.T) {
 	w.expect("repo", `SELECT project_id, pull_count, last_look_at, last_complete_at FROM syncer.repos`, "org-2|15|30T14:00|30T12:00")
 	w.now = start.Add(3 * time.Hour)                            // a clock that is behind the archive
 	w.look(registry.Complete, images("a", 9, "b", 7, "new", 3)) // 4
-	w.expect("history", `SELECT i.name, h.observed_at::text, h.since, h.pull_count, h.pulls, h.kind FROM syncer.history h JOIN syncer.images i USING (image_id) WHERE h.kind > 1 ORDER BY 1, 2`,
+	w.expect("history", `SELECT i.name, h.observed_at::text, h.since, h.pull_count, h.pulls, h.kind FROM syncer.readings h JOIN syncer.images i USING (image_id) WHERE h.kind > 1 ORDER BY 1, 2`,
 		"a|2026-03-30 14:00:00+00|30T12:00|8|3|3", "a|2026-03-30 14:00:00.000001+00|30T14:00|9|1|3", "new|2026-03-30 14:00:00.000001+00|30T12:00|3|3|2")
 	if found := w.verify(false); len(found) > 0 {
 		t.Errorf("verify: %q", found)
@@ -140,5 +140,5 @@ func TestFailedImportLeavesNothing(t *testing.T) {
 	if _, err := w.s.Import(t.Context(), sequence([]registry.Observation{w.seen(1, "a", 1)}), store.ImportOptions{Zone: time.UTC, DryRun: true}); err != nil {
 		t.Error(err)
 	}
-	w.expect("nothing", `SELECT (SELECT count(*) FROM syncer.repos), (SELECT count(*) FROM syncer.images), (SELECT count(*) FROM syncer.history), (SELECT count(*) FROM syncer.archived_looks)`, "0|0|0|0")
+	w.expect("nothing", `SELECT (SELECT count(*) FROM syncer.repos), (SELECT count(*) FROM syncer.images), (SELECT count(*) FROM syncer.readings), (SELECT count(*) FROM syncer.looks)`, "0|0|0|0")
 }

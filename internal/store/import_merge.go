@@ -2,100 +2,149 @@ package store
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// merge folds the stream image by image and writes what comes of it.
+// importedReadings are all readings of the images of an import, those stored and those staged.
+const importedReadings = `
+SELECT image_id, observed_at, pull_count, since, pulls, generation, kind, archived, absent, latest_tag, create_time, update_time, 0::smallint AS origin
+FROM syncer.kept_readings WHERE image_id IN (SELECT image_id FROM import_images WHERE known)
+UNION ALL
+SELECT image_id, observed_at, pull_count, since, pulls, generation, kind, archived, absent, latest_tag, create_time, update_time, 1::smallint
+FROM syncer.readings WHERE image_id IN (SELECT image_id FROM import_images WHERE known)
+UNION ALL
+SELECT i.image_id, o.at, o.pull_count, NULL, NULL, NULL, NULL, true, o.absent, o.latest_tag, o.create_time, o.update_time, 2::smallint
+FROM import_readings o JOIN import_images i USING (repo_ref, name)
+ORDER BY image_id, observed_at, origin`
+
+// merge replays the images of the import one after the other and writes what differs from what is stored.
 func (im *importer) merge(ctx context.Context) error {
-	images, err := im.openImages(ctx)
+	cursor, err := openReadings(ctx, im.tx, importedReadings)
 	if err != nil {
 		return err
 	}
-	st, err := im.openStream(ctx)
-	if err != nil {
-		return err
-	}
-	defer st.close()
-	m := &merger{im: im, images: images, out: newImportWriter(im)}
-	total := int(im.sum.Observations)
-	done, shown := 0, 0
-	for batch := range st.batches {
-		for i := range batch {
-			if err := m.take(ctx, &batch[i]); err != nil {
+	im.out = &rewrites{}
+	ignore := func(*reading) {}
+	for last := int64(0); ; {
+		list, err := im.images(ctx, last)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			break
+		}
+		last = list[len(list)-1].image.ID
+		if err := loadDerived(ctx, im.tx, list, im.horizon.history); err != nil {
+			return err
+		}
+		for i := range list {
+			if err := cursor.into(ctx, &list[i], ignore); err != nil {
 				return err
 			}
-			if !batch[i].isHistory {
-				done++
+			if err := im.image(ctx, &list[i]); err != nil {
+				return err
 			}
+			list[i] = derived{} // its readings are of no use any more
 		}
-		if done-shown >= progressEvery {
-			shown = done
-			im.opt.Progress(done, total)
-		}
+		im.opt.Progress(int(min(cursor.total, im.sum.Observations)), int(im.sum.Observations))
 	}
-	if st.err != nil {
-		return st.err
-	}
-	if err := m.finish(ctx); err != nil {
+	if err := im.leaveRepo(ctx); err != nil {
 		return err
 	}
-	im.opt.Progress(total, total)
-	return m.out.flush(ctx)
+	if err := im.out.flush(ctx, im.tx, &pgx.Batch{}); err != nil {
+		return err
+	}
+	return cursor.close(ctx)
 }
 
-// imageCursor reads the images of the import in the order of their ids, known ones as they are.
-type imageCursor struct {
-	tx   pgx.Tx
-	list []importImage
-}
-
-type importImage struct {
-	image
-	known bool
-}
-
-func (im *importer) openImages(ctx context.Context) (*imageCursor, error) {
-	// Columns of a new image that may not be NULL get a value that is never looked at.
-	err := execAll(ctx, im.write, `
+// images reads the next images of the import; of new ones there is nothing but the id and the name.
+func (im *importer) images(ctx context.Context, after int64) ([]derived, error) {
+	rows, err := im.tx.Query(ctx, `
 -- name: ImportedImages
-DECLARE imported_images NO SCROLL CURSOR FOR
-SELECT t.known, t.image_id, t.name, i.pull_count, i.kind, i.count_before, i.observed_at, COALESCE(i.generation, 1), i.latest_tag,
-       i.create_time_raw, i.created_at, i.update_time_raw, i.updated_at, COALESCE(i.first_seen_at, '2000-01-01Z'), i.absent_at,
-       i.last_seen_at, i.last_counted_at, i.last_pulled_at, COALESCE(i.absence, 0::smallint), i.missing_since, i.deleted_at
-FROM import_images t
+SELECT n.image_id, n.repo_id, n.name, NOT n.known, `+imageTable.coalesced("i.", 3)+`
+FROM (SELECT * FROM import_images WHERE image_id > $1 ORDER BY image_id LIMIT $2) n
 LEFT JOIN syncer.images i USING (image_id)
-ORDER BY t.image_id`)
-	return &imageCursor{tx: im.write}, err
+ORDER BY n.image_id`, after, deriveImages)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (d derived, err error) {
+		targets := imageTable.targets(&d.image)
+		err = row.Scan(append([]any{targets[0], targets[1], targets[2], &d.isNew}, targets[3:]...)...)
+		return d, err
+	})
 }
 
-// find moves on to an image, which is never before the last one.
-func (c *imageCursor) find(ctx context.Context, id int64) (*importImage, error) {
-	for {
-		for len(c.list) > 0 {
-			first := &c.list[0]
-			c.list = c.list[1:]
-			if first.ID == id {
-				return first, nil
+// image derives one image and takes over what comes of it.
+func (im *importer) image(ctx context.Context, d *derived) error {
+	if err := im.enterRepo(ctx, d.image.RepoID); err != nil {
+		return err
+	}
+	w := derive(d, &im.repo.repoFacts, im.opt.Zone)
+	im.repo.shift(d, &w)
+	im.count(d, &w)
+	im.out.take(d, &w)
+	return im.out.flushAt(ctx, im.tx, chunk)
+}
+
+// count adds up what is told of the import.
+func (im *importer) count(d *derived, w *rewrite) {
+	im.sum.Conflicts += int64(w.conflicts)
+	shown := func(rows []reading) (n int64) {
+		for i := range rows {
+			if rows[i].Kind != nil {
+				n++
 			}
 		}
-		rows, err := c.tx.Query(ctx, "-- name: NextImportedImages\nFETCH 2000 FROM imported_images")
-		if err != nil {
-			return nil, err
+		return n
+	}
+	im.sum.RowsAdded += shown(w.readings.add)
+	for i := range w.readings.change {
+		before, now := w.readings.was[i].Kind != nil, w.readings.change[i].Kind != nil
+		switch {
+		case before && now && !sameHistory(&w.readings.was[i], &w.readings.change[i]):
+			im.sum.RowsChanged++
+		case before && !now:
+			im.sum.RowsRemoved++
+		case !before && now:
+			im.sum.RowsAdded++
 		}
-		if c.list, err = pgx.CollectRows(rows, scanImported); err != nil {
-			return nil, err
-		}
-		if len(c.list) == 0 {
-			return nil, fmt.Errorf("image %d of the import is not among its images", id)
-		}
+	}
+	switch {
+	case d.isNew:
+		im.sum.ImagesNew++
+	case !imageTable.same(&d.image, &w.image) || !w.readings.empty() || !w.days.empty() || !w.events.empty():
+		im.sum.ImagesMoved++
 	}
 }
 
-func scanImported(row pgx.CollectableRow) (m importImage, err error) {
-	err = row.Scan(&m.known, &m.ID, &m.Name, &m.PullCount, &m.Kind, &m.CountBefore, &m.ObservedAt, &m.Generation, &m.LatestTag,
-		&m.CreateTimeRaw, &m.CreatedAt, &m.UpdateTimeRaw, &m.UpdatedAt, &m.FirstSeenAt, &m.AbsentAt, &m.LastSeenAt,
-		&m.LastCountedAt, &m.LastPulledAt, &m.Absence, &m.MissingSince, &m.DeletedAt)
-	return m, err
+// sameHistory reports whether two readings stand in the history as the same row.
+func sameHistory(a, b *reading) bool {
+	return equal(a.PullCount, b.PullCount) && equal(a.Kind, b.Kind) && equal(a.Pulls, b.Pulls) && sameMoment(a.Since, b.Since) &&
+		equal(a.Generation, b.Generation)
+}
+
+// enterRepo makes the repo of the next image the one at hand. Images come in the order of their repos.
+func (im *importer) enterRepo(ctx context.Context, id int64) error {
+	if im.repo != nil && im.repo.id == id {
+		return nil
+	}
+	if err := im.leaveRepo(ctx); err != nil {
+		return err
+	}
+	var err error
+	im.repo, err = openRepo(ctx, im.tx, id, im.horizon)
+	return err
+}
+
+// leaveRepo writes what the images of the repo at hand come to for the repo.
+func (im *importer) leaveRepo(ctx context.Context) error {
+	if im.repo == nil {
+		return nil
+	}
+	if err := im.out.flush(ctx, im.tx, &pgx.Batch{}); err != nil { // sums are taken of what is stored
+		return err
+	}
+	return im.repo.settle(ctx, im.tx)
 }

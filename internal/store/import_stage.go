@@ -5,66 +5,88 @@ import (
 	"iter"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"syncer/internal/registry"
 )
 
 const (
-	// stageBytes is how much of the observations is gathered before it is sent.
-	stageBytes = 4 << 20
-	// maxInterned bounds the names, and the moments, that are remembered while observations are read. Those that come again
-	// after they were forgotten are merely staged again.
-	maxInterned = 200_000
+	// stageRows is how many observations are gathered before they are sent.
+	stageRows = 20_000
 	// progressEvery is how many observations pass between two words on progress.
 	progressEvery = 50_000
 )
 
+// stagedReading is an observation of an image in the temporary table import_readings.
+type stagedReading struct {
+	Repo    int32 // number within the import
+	Name    string
+	At      time.Time
+	Count   *int64
+	Absent  *int16
+	Tag     *string
+	Created *string
+	Updated *string
+}
+
+var stagedReadings = &table[stagedReading]{"import_readings", 0, []column[stagedReading]{
+	col("repo_ref", "integer", func(r *stagedReading) *int32 { return &r.Repo }),
+	col("name", `text COLLATE "C"`, func(r *stagedReading) *string { return &r.Name }),
+	col("at", "timestamptz", func(r *stagedReading) *time.Time { return &r.At }),
+	col("pull_count", "bigint", func(r *stagedReading) **int64 { return &r.Count }),
+	col("absent", "smallint", func(r *stagedReading) **int16 { return &r.Absent }),
+	col("latest_tag", "text", func(r *stagedReading) **string { return &r.Tag }),
+	col("create_time", "text", func(r *stagedReading) **string { return &r.Created }),
+	col("update_time", "text", func(r *stagedReading) **string { return &r.Updated }),
+}}
+
+// stagedLook is a moment at which an archive looked at a repo.
+type stagedLook struct {
+	Repo     int32
+	At       time.Time
+	Complete bool
+}
+
+var stagedLooks = &table[stagedLook]{"import_looks", 0, []column[stagedLook]{
+	col("repo_ref", "integer", func(l *stagedLook) *int32 { return &l.Repo }),
+	col("at", "timestamptz", func(l *stagedLook) *time.Time { return &l.At }),
+	col("complete", "boolean", func(l *stagedLook) *bool { return &l.Complete }),
+}}
+
+// stagedRepo is a repo that observations name.
+type stagedRepo struct {
+	Ref       int32
+	Source    string
+	Name      string
+	Project   string // the newest that was given
+	projectAt time.Time
+}
+
+var stagedRepos = &table[stagedRepo]{"import_repos", 0, []column[stagedRepo]{
+	col("repo_ref", "integer", func(r *stagedRepo) *int32 { return &r.Ref }),
+	col("source", `text COLLATE "C"`, func(r *stagedRepo) *string { return &r.Source }),
+	col("name", `text COLLATE "C"`, func(r *stagedRepo) *string { return &r.Name }),
+	col("project_id", "text", func(r *stagedRepo) *string { return &r.Project }),
+}}
+
 // staging takes observations as they come into temporary tables.
 type staging struct {
 	im       *importer
-	sights   *copyBuffer
-	names    *copyBuffer
-	looks    *copyBuffer
+	readings []stagedReading
+	looks    []stagedLook
 	repos    []stagedRepo
-	repoRefs map[registry.RepoKey]int32
-	lastKey  registry.RepoKey // observations of a repo tend to stand together
-	lastRef  int32
-	refs     map[string]int64 // of images, by repo ref and name
-	nextRef  int64
-	seen     map[stagedLook]struct{}
+	refs     map[registry.RepoKey]int32
+	seen     map[stagedLook]bool // looks staged lately; observations of one look tend to stand together
 	months   map[time.Time]bool
-	key      []byte
 }
 
-type stagedRepo struct {
-	key       registry.RepoKey
-	project   string // the newest that was given
-	projectAt int64
-}
-
-type stagedLook struct {
-	repo int32
-	at   int64
-}
-
-// stage reads all observations. The parsing of a batch goes on while the one before is sent.
+// stage reads all observations.
 func (im *importer) stage(ctx context.Context, observations iter.Seq2[registry.Observation, error]) (*staging, error) {
-	st := &staging{
-		im: im, sights: newCopyBuffer("import_sights"), names: newCopyBuffer("import_names"), looks: newCopyBuffer("import_looks"),
-		repoRefs: map[registry.RepoKey]int32{}, refs: map[string]int64{}, seen: map[stagedLook]struct{}{}, months: map[time.Time]bool{},
-		lastRef: -1,
-	}
-	if err := execAll(ctx, im.read, `
--- name: StageSights
-CREATE TEMP TABLE import_sights (
-    ref bigint NOT NULL, at timestamptz NOT NULL, pull_count bigint NOT NULL,
-    tag text, created text, updated text, absent timestamptz, missing timestamptz, deleted timestamptz) ON COMMIT DROP`); err != nil {
+	st := &staging{im: im, refs: map[registry.RepoKey]int32{}, seen: map[stagedLook]bool{}, months: map[time.Time]bool{}}
+	if err := stagedReadings.createTemp(ctx, im.tx); err != nil {
 		return nil, err
 	}
-	if err := execAll(ctx, im.write, `
--- name: StageNames
-CREATE TEMP TABLE import_names (ref bigint NOT NULL, repo_ref integer NOT NULL, name text COLLATE "C" NOT NULL) ON COMMIT DROP`, `
--- name: StageLooks
-CREATE TEMP TABLE import_looks (repo_ref integer NOT NULL, at timestamptz NOT NULL) ON COMMIT DROP`); err != nil {
+	if err := stagedLooks.createTemp(ctx, im.tx); err != nil {
 		return nil, err
 	}
 	for o, err := range observations {
@@ -88,94 +110,78 @@ func (st *staging) add(ctx context.Context, o *registry.Observation) error {
 	if sum.Observations++; sum.Observations%progressEvery == 0 {
 		st.im.opt.Progress(0, int(sum.Observations))
 	}
-	if o.At.Before(st.im.horizon) {
+	if o.At.Before(st.im.horizon.history) {
 		sum.TooOld++
 		return nil
 	}
-	if !o.Image.Counted {
-		return nil // absences and looks without an image
+	repo := st.repo(o)
+	st.look(stagedLook{Repo: repo, At: o.At, Complete: o.Look == "complete"})
+	if o.Image.Name == "" {
+		return nil
 	}
-	at := momentOf(o.At)
-	repo := st.repo(o, at)
-	st.look(repo, at, o.At)
-	c := st.sights
-	c.row(9)
-	c.int8(st.ref(repo, o.Image.Name))
-	c.int8(at)
-	c.int8(o.Image.PullCount)
-	c.text(o.Image.LatestTag)
-	c.text(o.Image.Created.Raw)
-	c.text(o.Image.Updated.Raw)
-	for range 3 { // absent_at, missing_since, deleted_at
-		c.known(never)
+	r := stagedReading{
+		Repo: repo, Name: o.Image.Name, At: o.At, Tag: optional(o.Image.LatestTag),
+		Created: optional(o.Image.Created.Raw), Updated: optional(o.Image.Updated.Raw),
 	}
-	if len(c.buf) >= stageBytes || len(st.names.buf) >= stageBytes {
-		return st.flush(ctx)
+	if o.Absent > 0 {
+		weight := int16(o.Absent)
+		r.Absent = &weight
+	} else {
+		r.Count = &o.Image.PullCount
 	}
-	return nil
+	if st.readings = append(st.readings, r); len(st.readings) < stageRows {
+		return nil
+	}
+	return st.flush(ctx)
 }
 
 // flush sends what was gathered.
 func (st *staging) flush(ctx context.Context) error {
-	if err := st.names.flush(ctx, st.im.write); err != nil {
+	if err := stagedReadings.copyIn(ctx, st.im.tx, st.readings); err != nil {
 		return err
 	}
-	if err := st.looks.flush(ctx, st.im.write); err != nil {
+	if err := stagedLooks.copyIn(ctx, st.im.tx, st.looks); err != nil {
 		return err
 	}
-	return st.sights.flush(ctx, st.im.read)
+	st.readings, st.looks = st.readings[:0], st.looks[:0]
+	clear(st.seen)
+	return nil
 }
 
 // repo is the number of the observation's repo within this import.
-func (st *staging) repo(o *registry.Observation, at int64) int32 {
-	ref := st.lastRef
-	if ref < 0 || o.Repo.Key != st.lastKey {
-		var known bool
-		if ref, known = st.repoRefs[o.Repo.Key]; !known {
-			ref = int32(len(st.repos))
-			st.repoRefs[o.Repo.Key] = ref
-			st.repos = append(st.repos, stagedRepo{key: o.Repo.Key, projectAt: never})
-		}
-		st.lastKey, st.lastRef = o.Repo.Key, ref
+func (st *staging) repo(o *registry.Observation) int32 {
+	ref, known := st.refs[o.Repo.Key]
+	if !known {
+		ref = int32(len(st.repos))
+		st.refs[o.Repo.Key] = ref
+		st.repos = append(st.repos, stagedRepo{Ref: ref, Source: o.Repo.Key.Source, Name: o.Repo.Key.Name})
 	}
-	if r := &st.repos[ref]; o.Repo.ProjectID != "" && (at > r.projectAt || at == r.projectAt && o.Repo.ProjectID > r.project) {
-		r.project, r.projectAt = o.Repo.ProjectID, at
+	r, project := &st.repos[ref], o.Repo.ProjectID
+	if project != "" && (o.At.After(r.projectAt) || o.At.Equal(r.projectAt) && project > r.Project) {
+		r.Project, r.projectAt = project, o.At
 	}
 	return ref
 }
 
 // look notes a moment at which a repo was looked at.
-func (st *staging) look(repo int32, at int64, t time.Time) {
-	l := stagedLook{repo, at}
-	if _, known := st.seen[l]; known {
+func (st *staging) look(l stagedLook) {
+	if st.seen[l] {
 		return
 	}
-	if len(st.seen) >= maxInterned {
-		clear(st.seen)
-	}
-	st.seen[l] = struct{}{}
-	st.months[monthOf(t)] = true
-	st.looks.row(2)
-	st.looks.int4(repo)
-	st.looks.int8(at)
+	st.seen[l] = true
+	st.months[monthOf(l.At)] = true
+	st.looks = append(st.looks, l)
 }
 
-// ref is a number that stands for an image. One image may have several, never the other way round.
-func (st *staging) ref(repo int32, name string) int64 {
-	st.key = append(st.key[:0], byte(repo>>24), byte(repo>>16), byte(repo>>8), byte(repo))
-	st.key = append(st.key, name...)
-	if ref, known := st.refs[string(st.key)]; known {
-		return ref
+// createTemp makes the table as a temporary one, which ends with the transaction.
+func (t *table[T]) createTemp(ctx context.Context, tx pgx.Tx) error {
+	list := ""
+	for i, c := range t.columns {
+		if i > 0 {
+			list += ", "
+		}
+		list += c.name + " " + c.sql
 	}
-	if len(st.refs) >= maxInterned {
-		clear(st.refs)
-	}
-	ref := st.nextRef
-	st.nextRef++
-	st.refs[string(st.key)] = ref
-	st.names.row(3)
-	st.names.int8(ref)
-	st.names.int4(repo)
-	st.names.text(name)
-	return ref
+	_, err := tx.Exec(ctx, "CREATE TEMP TABLE "+t.name+" ("+list+") ON COMMIT DROP")
+	return err
 }

@@ -100,17 +100,17 @@ func (b *bench) state(t *rapid.T, repo string) []string {
 	rows, err := b.conn.Query(context.Background(), `
 WITH r AS (SELECT * FROM syncer.repos WHERE name = $1), i AS (SELECT i.* FROM syncer.images i JOIN r USING (repo_id))
 SELECT concat_ws('|', 'history', i.name, h.observed_at, 'since', h.since, h.pull_count, 'pulls', h.pulls, h.kind, h.generation)
-FROM syncer.history h JOIN i USING (image_id)
+FROM syncer.readings h JOIN i USING (image_id) WHERE h.kind IS NOT NULL
 UNION ALL
 SELECT concat_ws('|', 'image day', i.name, d.day, 'pulls', d.pulls, 'count', d.pull_count, d.resets) FROM syncer.image_days d JOIN i USING (image_id)
 UNION ALL
-SELECT concat_ws('|', 'image', i.name, i.pull_count, i.kind, 'before', i.count_before, i.observed_at, i.generation, 'tag', i.latest_tag,
+SELECT concat_ws('|', 'image', i.name, i.pull_count, i.kind, 'believed', i.believed, i.fallen_at, i.lowest, i.observed_at, i.generation, 'tag', i.latest_tag,
                  'create', i.create_time_raw, i.created_at, 'update', i.update_time_raw, i.updated_at, 'first', i.first_seen_at, i.absent_at,
                  'seen', COALESCE(i.last_seen_at, r.last_look_at), 'counted', COALESCE(i.last_counted_at, i.last_seen_at, r.last_look_at),
                  'pulled', i.last_pulled_at, 'absence', i.absence, i.missing_since, i.deleted_at)
 FROM i JOIN r USING (repo_id)
 UNION ALL
-SELECT concat_ws('|', 'repo', images, pull_count, first_seen_at, last_look_at) FROM r
+SELECT concat_ws('|', 'repo', images, pull_count, first_seen_at) FROM r
 UNION ALL
 SELECT concat_ws('|', 'repo day', d.day, d.looks, d.complete_looks, d.images, d.pulls) FROM syncer.repo_days d JOIN r USING (repo_id)
 ORDER BY 1`, repo)

@@ -178,7 +178,7 @@ func (m *model) check(t *rapid.T, w *world) {
 	const of = `JOIN syncer.images i USING (image_id) JOIN syncer.repos r USING (repo_id) WHERE r.name = $1 ORDER BY i.name COLLATE "C", 2`
 	const minute = `'YYYY-MM-DD HH24:MI'`
 	got := w.query(`SELECT i.name, to_char(h.observed_at, `+minute+`), to_char(h.since, `+minute+`), h.pull_count, h.pulls, h.kind, h.generation
-FROM syncer.history h `+of, m.key.Name)
+FROM syncer.readings h `+of, m.key.Name)
 	if !slices.Equal(got, rows) {
 		t.Fatalf("%s: history\n got %q\nwant %q\nof %+v", m.key.Name, got, rows, m.looks)
 	}

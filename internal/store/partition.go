@@ -27,9 +27,9 @@ func needMonths(ctx context.Context, tx pgx.Tx, moments []time.Time) error {
 SELECT MIN(m), MAX(m)
 FROM (SELECT DISTINCT date_trunc('month', t, 'UTC') AS m FROM unnest($1::timestamptz[]) AS t) months,
      to_char(m AT TIME ZONE 'UTC', '"y"FMYYYY"m"MM') AS part
-WHERE to_regclass('syncer.history_' || part) IS NULL
+WHERE to_regclass('syncer.readings_' || part) IS NULL
    OR to_regclass('syncer.image_days_' || part) IS NULL
-   OR to_regclass('syncer.repo_syncs_' || part) IS NULL`, moments).Scan(&first, &last)
+   OR to_regclass('syncer.looks_' || part) IS NULL`, moments).Scan(&first, &last)
 	if err != nil || first == nil {
 		return err
 	}

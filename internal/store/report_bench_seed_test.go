@@ -54,11 +54,11 @@ func seedYear(ctx context.Context, pool *pgxpool.Pool, end time.Time) (rows int6
 	return rows, run(ctx, pool,
 		`INSERT INTO syncer.image_days
 		 SELECT image_id, (observed_at AT TIME ZONE 'UTC')::date, SUM(pulls), (array_agg(pull_count ORDER BY observed_at DESC))[1], 0
-		 FROM syncer.history GROUP BY 1, 2 ORDER BY 2, 1`, nil,
+		 FROM syncer.readings GROUP BY 1, 2 ORDER BY 2, 1`, nil,
 		`INSERT INTO syncer.images (image_id, repo_id, name, pull_count, kind, observed_at, generation, first_seen_at, last_pulled_at)
 		 SELECT image_id, image_id >> 32, format('image-%s', image_id & 4294967295), MAX(pull_count), 3, MAX(observed_at), 1,
 		        MIN(observed_at), MAX(observed_at) FILTER (WHERE pulls > 0)
-		 FROM syncer.history GROUP BY image_id`, nil,
+		 FROM syncer.readings GROUP BY image_id`, nil,
 		`INSERT INTO syncer.repo_days
 		 SELECT r.repo_id, d::date, $1, $1, r.images, 0
 		 FROM syncer.repos r, generate_series($2::date, $3::date, interval '1 day') d`, []any{benchLooksADay, start, end},
@@ -67,7 +67,7 @@ func seedYear(ctx context.Context, pool *pgxpool.Pool, end time.Time) (rows int6
 		 WHERE s.repo_id = d.repo_id AND s.day = d.day AND s.pulls > 0`, nil,
 		`UPDATE syncer.repos r SET pull_count = s.n
 		 FROM (SELECT repo_id, SUM(pull_count) AS n FROM syncer.images GROUP BY 1) s WHERE s.repo_id = r.repo_id`, nil,
-		`INSERT INTO syncer.repo_syncs
+		`INSERT INTO syncer.looks
 		 SELECT 1, r.repo_id, t, t, 'ok', true, 10, 1, r.images, r.images, 0, 0, 0, 0
 		 FROM syncer.repos r, generate_series($1::timestamptz, $2, make_interval(hours => 24 / $3)) t`,
 		[]any{start, end, benchLooksADay},

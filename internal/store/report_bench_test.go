@@ -100,7 +100,7 @@ func BenchmarkReports(b *testing.B) {
 func fillYear(b *testing.B, pool *pgxpool.Pool) (rows int64) {
 	b.Helper()
 	ctx := b.Context()
-	if err := pool.QueryRow(ctx, "SELECT COUNT(*) FROM syncer.history").Scan(&rows); err != nil {
+	if err := pool.QueryRow(ctx, "SELECT COUNT(*) FROM syncer.readings").Scan(&rows); err != nil {
 		b.Fatal(err)
 	}
 	var err error
@@ -110,7 +110,7 @@ func fillYear(b *testing.B, pool *pgxpool.Pool) (rows int64) {
 		}
 	}
 	err = run(ctx, pool,
-		"CREATE TABLE IF NOT EXISTS samples AS SELECT image_id, observed_at AS at, pull_count FROM syncer.history ORDER BY observed_at", nil,
+		"CREATE TABLE IF NOT EXISTS samples AS SELECT image_id, observed_at AS at, pull_count FROM syncer.readings ORDER BY observed_at", nil,
 		"CREATE INDEX IF NOT EXISTS samples_image ON samples (image_id, at)", nil,
 		"CREATE INDEX IF NOT EXISTS samples_at ON samples (at)", nil,
 		"VACUUM (ANALYZE) samples", nil,

@@ -33,14 +33,14 @@ func TestRetentionDropsWholeMonthsThatTheRollUpHolds(t *testing.T) {
 			t.Fatalf("dropped %+v, want %+v", dropped, want)
 		}
 	}
-	w.expect("history begins in June", `SELECT min(observed_at)::date::text FROM syncer.history`, "2026-06-01")
+	w.expect("history begins in June", `SELECT min(observed_at)::date::text FROM syncer.readings`, "2026-06-01")
 	w.expect("the roll-up is whole", `SELECT count(*), sum(pulls)::bigint FROM syncer.image_days`, "101|99")
 	w.expect("the last count of b is kept", `SELECT pull_count FROM syncer.images WHERE name = 'b'`, "7")
 	if found := w.verify(false); len(found) > 0 {
 		t.Errorf("verify after retention: %q", found)
 	}
 	w.look(registry.Complete, images("a", 120, "b", 8))
-	w.expect("b goes on", `SELECT pulls FROM syncer.history h JOIN syncer.images i USING (image_id) WHERE name = 'b'`, "1")
+	w.expect("b goes on", `SELECT pulls FROM syncer.readings h JOIN syncer.images i USING (image_id) WHERE name = 'b'`, "1")
 	if again, err := w.s.DropHistory(t.Context(), cutoff); err != nil || len(again) != 0 {
 		t.Errorf("dropped twice: %v, %v", again, err)
 	}

@@ -110,12 +110,12 @@ UPDATE syncer.runs u SET repos_ok = s.ok, repos_failed = s.failed, repos_held = 
     images_new = s.new, images_changed = s.changed, images_missing = s.missing
 FROM (
     SELECT r.run_id, count(*) FILTER (WHERE r.status IN ('ok', 'drifting')) AS ok, count(*) FILTER (WHERE r.status = 'failed') AS failed,
-        count(*) FILTER (WHERE r.status = 'held') AS held, sum(r.images_seen)::bigint AS seen, sum(r.images_new)::bigint AS new,
-        sum(r.images_changed)::bigint AS changed, sum(r.images_missing)::bigint AS missing
-    FROM syncer.repo_syncs r
+        count(*) FILTER (WHERE r.status = 'held') AS held, sum(r.images_seen)::bigint AS seen, COALESCE(sum(r.images_new), 0)::bigint AS new,
+        sum(r.images_changed)::bigint AS changed, COALESCE(sum(r.images_missing), 0)::bigint AS missing
+    FROM syncer.looks r
     WHERE r.run_id = ANY ($1)
       -- leaves older months out
-      AND r.finished_at >= (SELECT min(started_at) - interval '1 day' FROM syncer.runs WHERE run_id = ANY ($1))
+      AND r.at >= (SELECT min(started_at) - interval '1 day' FROM syncer.runs WHERE run_id = ANY ($1))
     GROUP BY r.run_id) s
 WHERE u.run_id = s.run_id`, dead)
 	return err

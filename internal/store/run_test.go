@@ -130,8 +130,8 @@ func (w *world) race(dsn string) {
 		})
 	}
 	wg.Wait()
-	w.expect("pulls add up to the count", `SELECT sum(pulls)::bigint = max(pull_count) AND max(pull_count) > 0 FROM syncer.history`, "true")
-	w.expect("nothing but increases", `SELECT DISTINCT kind FROM syncer.history WHERE kind <> 1`, "3")
+	w.expect("pulls add up to the count", `SELECT sum(pulls)::bigint = max(pull_count) AND max(pull_count) > 0 FROM syncer.readings`, "true")
+	w.expect("nothing but increases", `SELECT DISTINCT kind FROM syncer.readings WHERE kind <> 1`, "3")
 	w.expect("no lock is left", `SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE l.locktype = 'advisory' AND d.datname = current_database()`, "0")
 	w.expect("every run is closed", `SELECT DISTINCT status FROM syncer.runs`, "ok")
 }
@@ -221,7 +221,7 @@ func TestRunThatLostItsClaimsWritesNothing(t *testing.T) {
 	if err != nil || results[0].Status != registry.RepoLocked {
 		t.Errorf("%+v, %v", results, err)
 	}
-	w.expect("history", `SELECT pull_count, pulls FROM syncer.history ORDER BY observed_at`, "10|-", "14|4")
+	w.expect("history", `SELECT pull_count, pulls FROM syncer.readings ORDER BY observed_at`, "10|-", "14|4")
 }
 
 func TestRefusedDataFailsOneRepoOnly(t *testing.T) {
@@ -240,6 +240,6 @@ func TestRefusedDataFailsOneRepoOnly(t *testing.T) {
 		}
 	}
 	w.expect("images", `SELECT name FROM syncer.images ORDER BY name`, "a", "b")
-	w.expect("the record says why", `SELECT r.name, s.status, s.error LIKE '%invalid byte sequence%' FROM syncer.repo_syncs s JOIN syncer.repos r USING (repo_id) WHERE s.error IS NOT NULL`,
+	w.expect("the record says why", `SELECT r.name, s.status, s.error LIKE '%invalid byte sequence%' FROM syncer.looks s JOIN syncer.repos r USING (repo_id) WHERE s.error IS NOT NULL`,
 		"bad|failed|true")
 }

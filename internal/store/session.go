@@ -5,9 +5,11 @@ import (
 	"errors"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -100,6 +102,14 @@ func checkEncoding(_ context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
+// prepareTypes makes moments read as UTC, so that two of the same are equal as values too.
+func prepareTypes(_ context.Context, conn *pgx.Conn) error {
+	conn.TypeMap().RegisterType(&pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	})
+	return nil
+}
+
 // connPool is a pool whose transactions say what they depend on where its connections could not, since a pooler's session may have
 // anything.
 type connPool struct {
@@ -161,6 +171,7 @@ func dialPool(ctx context.Context, dsn string, maxConns int32, direct bool) (con
 	}
 	config.MaxConns = maxConns
 	prepareConn(config.ConnConfig, direct)
+	config.AfterConnect = prepareTypes
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return connPool{}, err

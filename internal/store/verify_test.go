@@ -7,15 +7,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"syncer/internal/registry"
 	"syncer/internal/store"
 )
+
+func utc(string) *time.Location { return time.UTC }
 
 // verify returns what Verify reports, without the repo.
 func (w *world) verify(repair bool) []string {
 	w.t.Helper()
 	var list []string
-	if _, err := w.s.Verify(w.t.Context(), store.VerifyOptions{Repair: repair}, func(d store.Difference) {
+	if _, err := w.s.Verify(w.t.Context(), store.VerifyOptions{Zone: utc, Repair: repair}, func(d store.Difference) {
 		list = append(list, fmt.Sprintf("%s %s: %s, derived %s", d.Image, d.What, d.Stored, d.Derived))
 	}); err != nil {
 		w.t.Fatal(err)
@@ -25,7 +29,7 @@ func (w *world) verify(repair bool) []string {
 
 func (w *world) exec(sql string) {
 	w.t.Helper()
-	conn, err := plain(w.t.Context(), w.dsn)
+	conn, err := pgx.Connect(w.t.Context(), w.dsn)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -55,31 +59,31 @@ func TestVerifyFindsAndMendsEachError(t *testing.T) {
 		plant, want string
 		remains     bool
 	}{
-		"pulls":               {`UPDATE syncer.history SET pulls = 7 WHERE ` + ofA + ` AND ` + hourTwelve, "a history.pulls: 7, derived 2", false},
-		"pulls of a baseline": {`UPDATE syncer.history SET pulls = 10 WHERE ` + ofA + ` AND kind = 1`, "a history.pulls: 10, derived NULL", false},
-		"kind":                {`UPDATE syncer.history SET kind = 4 WHERE ` + ofA + ` AND ` + hourTwelve, "a history.kind: correction, derived increase", false},
-		"window before the row before": {`UPDATE syncer.history SET since = '2026-03-30 09:00Z' WHERE ` + ofA + ` AND ` + hourTwelve,
-			"a history.since: 2026-03-30T09:00:00Z, derived 2026-03-30T11:00:00Z", false},
-		"window without an end": {`UPDATE syncer.history SET since = observed_at WHERE ` + ofA + ` AND ` + hourTwelve,
-			"a history.since: 2026-03-30T12:00:00Z, derived 2026-03-30T11:00:00Z", false},
-		"row twice": {`INSERT INTO syncer.history SELECT image_id, observed_at + interval '1 minute', observed_at, pull_count, 0, generation, 3 FROM syncer.history WHERE ` + ofA + ` AND ` + hourTwelve,
-			"a history.kind: increase, derived no row: nothing changed", true},
-		"row without image": {`INSERT INTO syncer.history SELECT image_id + 1000, observed_at, since, pull_count, pulls, generation, kind FROM syncer.history WHERE ` + ofA + ` AND ` + hourTwelve,
-			" history.image_id: 2870177441047905257, derived no such image", true},
+		"pulls":               {`UPDATE syncer.readings SET pulls = 7 WHERE ` + ofA + ` AND ` + hourTwelve, "a readings.pulls: 7, derived 2", false},
+		"pulls of a baseline": {`UPDATE syncer.readings SET pulls = 10 WHERE ` + ofA + ` AND kind = 1`, "a readings.pulls: 10, derived NULL", false},
+		"kind":                {`UPDATE syncer.readings SET kind = 4 WHERE ` + ofA + ` AND ` + hourTwelve, "a readings.kind: correction, derived increase", false},
+		"window before the row before": {`UPDATE syncer.readings SET since = '2026-03-30 09:00Z' WHERE ` + ofA + ` AND ` + hourTwelve,
+			"a readings.since: 2026-03-30T09:00:00Z, derived 2026-03-30T11:00:00Z", false},
+		"window without an end": {`UPDATE syncer.readings SET since = observed_at WHERE ` + ofA + ` AND ` + hourTwelve,
+			"a readings.since: 2026-03-30T12:00:00Z, derived 2026-03-30T11:00:00Z", false},
+		"row twice": {`INSERT INTO syncer.readings (image_id, observed_at, since, pull_count, pulls, generation, kind) SELECT image_id, observed_at + interval '1 minute', observed_at, pull_count, 0, generation, 3 FROM syncer.readings WHERE ` + ofA + ` AND ` + hourTwelve,
+			"a readings.kind: increase, derived NULL", false},
+		"row without image": {`INSERT INTO syncer.readings (image_id, observed_at, since, pull_count, pulls, generation, kind) SELECT image_id + 1000, observed_at, since, pull_count, pulls, generation, kind FROM syncer.readings WHERE ` + ofA + ` AND ` + hourTwelve,
+			" readings.image_id: 2870177441047905257, derived no such image", true},
 		"roll-up pulls":    {`UPDATE syncer.image_days SET pulls = pulls + 1 WHERE ` + ofA + ` AND day = '2026-03-30'`, "a image_days.pulls: 4, derived 3", false},
 		"roll-up count":    {`UPDATE syncer.image_days SET pull_count = 0 WHERE ` + ofA + ` AND day = '2026-03-30'`, "a image_days.pull_count: 0, derived 13", false},
 		"roll-up resets":   {`UPDATE syncer.image_days SET resets = 2 WHERE ` + ofA + ` AND day = '2026-03-30'`, "a image_days.resets: 2, derived 0", false},
 		"roll-up lacks":    {`DELETE FROM syncer.image_days WHERE ` + ofA + ` AND day = '2026-03-30'`, "a image_days.day: no row, derived a row", false},
 		"roll-up too many": {`INSERT INTO syncer.image_days SELECT image_id, day - 1, 1, 1, 0 FROM syncer.image_days WHERE ` + ofA + ` AND day = '2026-03-30'`, "a image_days.day: a row, derived no row", false},
 		"current count":    {`UPDATE syncer.images SET pull_count = 99 WHERE ` + ofA, "a images.pull_count: 99, derived 15", false},
-		"current kind":     {`UPDATE syncer.images SET kind = 5 WHERE ` + ofA, "a images.kind: 5, derived 3", false},
-		"current doubt":    {`UPDATE syncer.images SET count_before = 5 WHERE ` + ofA, "a images.count_before: 5, derived NULL", false},
+		"current kind":     {`UPDATE syncer.images SET kind = 5 WHERE ` + ofA, "a images.kind: suspect, derived increase", false},
+		"current doubt":    {`UPDATE syncer.images SET believed = 5 WHERE ` + ofA, "a images.believed: 5, derived NULL", false},
 		"current time":     {`UPDATE syncer.images SET observed_at = '2026-03-30 12:00Z' WHERE ` + ofA, "a images.observed_at: 2026-03-30T12:00:00Z, derived 2026-03-31T16:00:00Z", false},
 		"last pulled":      {`UPDATE syncer.images SET last_pulled_at = NULL WHERE ` + ofA, "a images.last_pulled_at: NULL, derived 2026-03-31T16:00:00Z", false},
 		"generation":       {`UPDATE syncer.images SET generation = 3 WHERE ` + ofA, "a images.generation: 3, derived 1", false},
 		"repo images":      {`UPDATE syncer.repos SET images = 9`, " repos.images: 9, derived 4", false},
 		"repo pull count":  {`UPDATE syncer.repos SET pull_count = 9`, " repos.pull_count: 9, derived 24", false},
-		"repo day":         {`UPDATE syncer.repo_days SET pulls = 0 WHERE day = '2026-03-31'`, " repo_days.pulls: 0, derived 2", false},
+		"repo day":         {`UPDATE syncer.repo_days SET pulls = 0 WHERE day = '2026-03-31'`, " repo_days.pulls: 0, derived 3", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,109 @@
+package replay_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"syncer/internal/pulls"
+	"syncer/internal/registry"
+	"syncer/internal/replay"
+)
+
+// keep drops the readings before a moment except those from which the replay goes on.
+func (s *table) keep(before time.Time) {
+	kept := map[time.Time]bool{}
+	last := func(want func(r *replay.Reading) bool) (at time.Time) {
+		for i := range s.Readings {
+			if r := &s.Readings[i]; r.At.Before(before) && want(r) {
+				at = r.At
+			}
+		}
+		kept[at] = true
+		return at
+	}
+	settled := last(func(r *replay.Reading) bool { return r.Row.Kind != 0 && r.Row.Kind != pulls.Suspect })
+	for _, archived := range []bool{false, true} {
+		side := func(r *replay.Reading) bool { return r.Archived == archived && !r.Absent && !r.At.After(settled) }
+		last(func(r *replay.Reading) bool { return side(r) && r.Tag.Known && (!archived || r.Tag.Text != "") })
+		last(func(r *replay.Reading) bool { return side(r) && r.Counted && r.Created.Known })
+		last(func(r *replay.Reading) bool { return side(r) && r.Counted && r.Created.Text != "" })
+		last(func(r *replay.Reading) bool {
+			at, _ := registry.ParseTimestamp(r.Created.Text, time.UTC)
+			return side(r) && r.Counted && !at.At.IsZero()
+		})
+	}
+	last(func(r *replay.Reading) bool { return !r.Archived && !r.At.After(settled) }) // which stands after the settled row
+	s.Readings = slices.DeleteFunc(s.Readings, func(r replay.Reading) bool {
+		return r.At.Before(before) && !r.At.After(settled) && !kept[r.At]
+	})
+	for i := range s.Readings {
+		s.Readings[i].Kept = s.Readings[i].At.Before(before)
+	}
+}
+
+// Dropping months changes nothing of what is left, and looks that are forgotten neither.
+func TestDroppedMonths(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		s := &table{}
+		s.Readings = w.liveRows()
+		for _, a := range w.archived {
+			if !slices.ContainsFunc(w.live, func(l seen) bool { return l.at.Equal(a.at) }) { // whose texts may not count
+				s.add(a.reading())
+			}
+		}
+		s.settle(w.looks)
+		before := time.Date(2026, time.Month(rapid.IntRange(1, 4).Draw(t, "month")), 1, 0, 0, 0, 0, time.UTC)
+		s.keep(before)
+		want := s.State
+		d := s.settle(w.looks)
+		d.State = slices.DeleteFunc(d.State, func(f replay.Field) bool {
+			return f.Name == "last_pulled_at" // the row that says so may be gone
+		})
+		if !d.Empty() {
+			for _, c := range d.Rows {
+				t.Logf("row %+v, want %+v", c.Stored, c.Want)
+			}
+			for _, r := range s.Readings {
+				t.Logf("reading %+v", r)
+			}
+			t.Fatalf("dropping changed %+v", d)
+		}
+		if s.State.LastPulled.After(want.LastPulled) {
+			t.Fatalf("last pulled %v, want %v", s.State.LastPulled, want.LastPulled)
+		}
+	})
+}
+
+// Looks that are forgotten change nothing of what was derived by them.
+func TestForgottenLooks(t *testing.T) {
+	t.Parallel()
+	at := func(days int) time.Time { return start.AddDate(0, 0, days) }
+	all := looksAt(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7), at(8))
+	s := &table{}
+	s.Readings = []replay.Reading{
+		live(at(1), 5, "v1"), live(at(3), 8, "v1"), {At: at(4), Absent: true}, live(at(7), 9, "v2"),
+	}
+	s.settle(all)
+	for from := range 10 {
+		looks := &replay.Looks{From: at(from)}
+		for i := range all.Len() {
+			if l := all.Look(i); !l.At.Before(looks.From) {
+				looks.Add(l)
+			}
+		}
+		left := &table{Stored: s.Stored}
+		d := left.settle(looks)
+		d.State = slices.DeleteFunc(d.State, func(f replay.Field) bool { return f.Name == "last_seen_at" || f.Name == "last_counted_at" })
+		if !d.Empty() {
+			t.Errorf("looks forgotten before day %d: %+v", from, d)
+			for _, c := range d.Rows {
+				t.Errorf("row %+v, want %+v", c.Stored, c.Want)
+			}
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package replay
+
+import (
+	"time"
+
+	"syncer/internal/pulls"
+)
+
+// start takes over what is left of dropped months and returns the readings to go on with.
+func (f *fold) start(readings []Reading) []Reading {
+	last, trusted := -1, -1
+	for i := range readings {
+		if readings[i].Kept {
+			last = i
+			if k := readings[i].Row.Kind; k != 0 && k != pulls.Suspect {
+				trusted = i
+			}
+		}
+	}
+	if last < 0 {
+		return readings
+	}
+	past := &f.stored.State
+	f.res.Dropped = readings[last].At
+	if !past.FirstSeen.After(f.res.Dropped) {
+		f.s.FirstSeen, f.s.AbsentAt = past.FirstSeen, past.AbsentAt
+	}
+	for _, e := range f.stored.Events {
+		if !e.At.After(f.res.Dropped) {
+			f.res.Events = append(f.res.Events, e)
+		}
+	}
+	if trusted < 0 {
+		return readings
+	}
+	for i := range readings[:trusted+1] {
+		f.trust(&readings[i])
+	}
+	t := &readings[trusted]
+	f.s.Count, f.s.Believed, f.s.Generation = t.Count, t.Count, t.Row.Generation
+	f.s.LastSeen, f.s.LastCounted = t.At, t.At
+	if t.Row.Pulls > 0 {
+		f.s.LastPulled = t.At
+	} else if past.LastPulled.Before(t.At) {
+		f.s.LastPulled = past.LastPulled
+	}
+	if !t.At.Before(f.looks.From) {
+		f.unknown = false
+	}
+	return readings[trusted+1:]
+}
+
+// trust takes over the texts of a reading of a dropped month, and those that the looks before it read once more.
+func (f *fold) trust(r *Reading) {
+	i := f.looks.search(f.next, r.At)
+	if i > f.next && f.has && !f.live.Absent {
+		f.trustTexts(&f.live)
+	}
+	f.next = i
+	if f.looks.isAt(i, r.At) {
+		f.next++
+	}
+	o := f.observation(r)
+	if !r.Archived {
+		f.setLive(r)
+		o = f.live
+	}
+	if !o.Absent {
+		f.trustTexts(&o)
+	}
+}
+
+func (f *fold) trustTexts(o *Observation) {
+	if o.Tag.Known && (!o.Archived || o.Tag.Text != "") {
+		f.s.Tag = o.Tag
+	}
+	if o.Counted && o.Created.Raw != "" {
+		f.s.CreatedRaw = o.Created.Raw
+		if !o.Created.At.IsZero() {
+			f.s.Created = o.Created.At
+		}
+	}
+}
+
+// trustSince takes the start of a stored window that lies before all known looks for a look that read what was before, and
+// a stored AbsentAt for a look that did not hold the image.
+func (f *fold) trustSince(r *Reading) {
+	if absent := f.stored.State.AbsentAt; f.s.FirstSeen.IsZero() && absent.Before(f.looks.From) && absent.Before(r.At) && absent.After(f.s.AbsentAt) {
+		f.s.AbsentAt = absent
+	}
+	if since := r.Row.Since; r.Row.Kind != 0 && since.Before(f.looks.From) && since.After(f.s.LastCounted) && f.s.Generation != 0 {
+		f.s.LastCounted, f.s.LastSeen = since, since
+	}
+}
+
+// known ends the time of unknown looks: what was stored of the image's presence by then stands.
+func (f *fold) known(at time.Time) {
+	if !f.unknown || at.Before(f.looks.From) {
+		return
+	}
+	f.unknown = false
+	if f.s.FirstSeen.IsZero() {
+		return
+	}
+	f.s.Absence, f.s.MissingSince, f.s.DeletedAt = 0, time.Time{}, time.Time{}
+	for _, e := range f.stored.Events {
+		if !e.At.Before(f.looks.From) {
+			break
+		}
+		switch e.Kind {
+		case Missing:
+			f.s.Absence, f.s.MissingSince = missingAt, e.At
+		case Deleted:
+			f.s.Absence, f.s.DeletedAt = deletedAt, e.At
+		case Reappeared:
+			f.s.Absence, f.s.MissingSince, f.s.DeletedAt = 0, time.Time{}, time.Time{}
+		}
+		if e.Kind != TagPushed && e.At.After(f.res.Dropped) {
+			f.res.Events = append(f.res.Events, e)
+		}
+	}
+}
+
+// updated chooses between the UpdateTime of live looks, which only the state holds, and the last archived one.
+func (f *fold) updated() {
+	past := &f.stored.State
+	live := past.UpdatedFrom.IsZero()
+	if past.Updated.Raw == "" || live && f.s.UpdatedFrom.After(f.liveSeen) || !live && !past.UpdatedFrom.After(f.s.UpdatedFrom) {
+		return
+	}
+	if live || !past.UpdatedFrom.After(f.res.Dropped) {
+		f.s.Updated, f.s.UpdatedFrom = past.Updated, past.UpdatedFrom
+	}
+}
