@@ -58,7 +58,7 @@ COMMENT ON COLUMN syncer.images.last_pulled_at IS 'observed_at of the last row o
 COMMENT ON COLUMN syncer.images.absence IS 'Evidence of absence: 2 for each complete look without it, 1 for each drifting one, 0 once seen.';
 COMMENT ON COLUMN syncer.images.missing_since IS 'First look of the present absence at which the evidence had reached 2.';
 COMMENT ON COLUMN syncer.images.deleted_at IS 'Look at which the evidence reached 4.';
-COMMENT ON COLUMN syncer.images.live IS 'What the last look of a run said, as far as an archive may have changed the other columns since. Bits: 1 it said anything, 2 the image was not in the list, 4 it read pull_count, 8 latest_tag, 16 create_time_raw.';
+COMMENT ON COLUMN syncer.images.live IS 'What the last look of a run said, as far as an archive may have changed the other columns since. Bits: 1 there was one that held the image, 2 the image was not in the list, 4 its count could not be read, 8 it read pull_count, 16 latest_tag, 32 create_time_raw, 64 it gave no CreateTime.';
 
 -- What was read (the facts) and what that means (derived, and written anew when facts come in between). A row of a run says how the
 -- image is read from that look on, at every later look of its repo, until the image's next row of a run; a row of an archive

@@ -41,11 +41,15 @@ func writeLooks(ctx context.Context, tx pgx.Tx, looks []*look, c *changes) error
 	return c.flushAt(ctx, tx, 1)
 }
 
-// briefColumns are the few columns that decide whether an image changed, enough to write a plain rise of its count.
-// The flags of live are those of replay: a look of a run read all that the row says, and no archive has changed it since.
-const briefColumns = `image_id, name, pull_count, latest_tag, create_time_raw, update_time_raw, generation, observed_at,
-    fallen_at IS NULL AND last_seen_at IS NULL AND last_counted_at IS NULL AND absence = 0 AND updated_from IS NULL
-    AND (live = 29 OR live = 13 AND create_time_raw IS NULL), deleted_at IS NULL`
+// briefColumns are the few columns that decide whether an image changed, enough to write a plain rise of its count. Settled is an
+// image of which the last look of a run read the count, and all else that the row says: no archive has changed it since.
+var briefColumns = fmt.Sprintf(`image_id, name, pull_count, latest_tag, CASE WHEN live & %[1]d <> 0 THEN create_time_raw ELSE '' END,
+    update_time_raw, generation, observed_at,
+    fallen_at IS NULL AND last_seen_at IS NULL AND last_counted_at IS NULL AND absence = 0 AND updated_from IS NULL AND live IN (%[2]d, %[3]d),
+    deleted_at IS NULL`, replay.LiveCreated, settledLive|replay.LiveCreated, settledLive|replay.LiveNoCreated)
+
+// settledLive are the flags of a settled image, together with whether a CreateTime was given.
+const settledLive = replay.LiveRow | replay.LiveCount | replay.LiveTag
 
 // Positions of the brief columns.
 const (
@@ -168,7 +172,7 @@ SELECT `+imageTable.names("")+` FROM syncer.images WHERE image_id = ANY ($1) ORD
 // settledAs reports from the wire form of a brief row whether img differs from the image in count and UpdateTime at most. It
 // allocates nothing: an hourly run over a million images should cost what reading them costs.
 func settledAs(raw [][]byte, img *registry.Image) bool {
-	return img.Counted && raw[colSettled][0] != 0 && string(raw[colTag]) == img.LatestTag && sameText(raw[colCreateRaw], img.Created.Raw)
+	return img.Counted && raw[colSettled][0] != 0 && string(raw[colTag]) == img.LatestTag && string(raw[colCreateRaw]) == img.Created.Raw
 }
 
 // sameText treats a reading that says nothing as no change.
@@ -179,10 +183,14 @@ func (l *look) rise(c *changes, raw [][]byte, img *registry.Image) {
 	count := int64Of(raw[colCount])
 	before := replay.State{
 		State: pulls.State{Count: count, Believed: count, Generation: int32(binary.BigEndian.Uint32(raw[colGeneration]))},
-		Tag:   replay.Known(img.LatestTag), FirstSeen: value(l.lastLook), LastSeen: value(l.lastLook), LastCounted: value(l.lastLook),
-		Live: replay.LiveRow | replay.LiveCount | replay.LiveTag,
+		Tag:   replay.Known(img.LatestTag), CreatedRaw: img.Created.Raw, FirstSeen: value(l.lastLook), LastSeen: value(l.lastLook),
+		LastCounted: value(l.lastLook), Live: settledLive | replay.LiveNoCreated,
+	}
+	if before.CreatedRaw != "" {
+		before.Live = settledLive | replay.LiveCreated
 	}
 	o := replay.Observation{At: l.at, Counted: true, Count: img.PullCount, Tag: before.Tag}
+	o.Created.Raw = before.CreatedRaw
 	replay.Step(&before, &o, &l.out)
 	id := int64Of(raw[colID])
 	m := rise{image: id, count: img.PullCount, kind: int16(l.out.Row.Kind), at: l.at}

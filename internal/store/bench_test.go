@@ -125,7 +125,7 @@ func (f *fleet) number(sql string, args ...any) (n int64) {
 
 func (f *fleet) wal() int64 { return f.number(`SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint`) }
 
-var tables = []string{"images", "history", "image_days"}
+var tables = []string{"images", "readings", "image_days"}
 
 // dump reads all rows of the tables, to be written again by load.
 func (f *fleet) dump() map[string][][]any {
@@ -194,7 +194,7 @@ WITH merged AS (
     UPDATE syncer.image_days d SET pulls = COALESCE(d.pulls, 0) + c.pulls, pull_count = c.pull_count
     FROM changed c WHERE d.image_id = c.image_id AND d.day = '%[2]s'
 )
-INSERT INTO syncer.readings SELECT image_id, '%[1]s', '%[3]s', pull_count, pulls, 1, 3 FROM changed`,
+INSERT INTO syncer.readings (image_id, observed_at, since, pull_count, pulls, generation, kind) SELECT image_id, '%[1]s', '%[3]s', pull_count, pulls, 1, 3 FROM changed`,
 			f.now.Format(time.RFC3339), f.now.Format(time.DateOnly), f.now.Add(-time.Hour).Format(time.RFC3339)))
 		return err
 	})

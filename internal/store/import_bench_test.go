@@ -113,11 +113,11 @@ func rawCopy(b *testing.B, dsn string) time.Duration {
 	}
 	for _, sql := range []string{
 		"CREATE SCHEMA raw",
-		"CREATE TABLE raw.history (LIKE syncer.readings INCLUDING ALL) PARTITION BY RANGE (observed_at)",
+		"CREATE TABLE raw.readings (LIKE syncer.readings INCLUDING ALL) PARTITION BY RANGE (observed_at)",
 		`DO $$ DECLARE p record; BEGIN
 FOR p IN SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) AS bound FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
          WHERE i.inhparent = 'syncer.readings'::regclass LOOP
-    EXECUTE format('CREATE TABLE raw.%I PARTITION OF raw.history %s', p.relname, p.bound);
+    EXECUTE format('CREATE TABLE raw.%I PARTITION OF raw.readings %s', p.relname, p.bound);
 END LOOP; END $$`,
 		"CHECKPOINT",
 	} {
@@ -129,7 +129,7 @@ END LOOP; END $$`,
 		b.Fatal(err)
 	}
 	began := time.Now()
-	if _, err := conn.PgConn().CopyFrom(ctx, file, "COPY raw.history FROM STDIN BINARY"); err != nil {
+	if _, err := conn.PgConn().CopyFrom(ctx, file, "COPY raw.readings FROM STDIN BINARY"); err != nil {
 		b.Fatal(err)
 	}
 	return time.Since(began)
