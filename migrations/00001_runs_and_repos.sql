@@ -144,6 +144,7 @@ CREATE TABLE syncer.repo_days (
     complete_looks integer NOT NULL,
     images         bigint NOT NULL,
     pulls          bigint NOT NULL,
+    rises          integer NOT NULL DEFAULT 0,
     PRIMARY KEY (repo_id, day)
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE syncer.repo_days IS 'Roll-up of a repo''s UTC days: how often it was looked at and what was pulled. Kept for ever.';
@@ -152,6 +153,7 @@ COMMENT ON COLUMN syncer.repo_days.day IS 'UTC day.';
 COMMENT ON COLUMN syncer.repo_days.looks IS 'Looks that read the list, complete or not.';
 COMMENT ON COLUMN syncer.repo_days.complete_looks IS 'Looks that prove absence.';
 COMMENT ON COLUMN syncer.repo_days.images IS 'Images that were not deleted at the last look of the day.';
+COMMENT ON COLUMN syncer.repo_days.rises IS 'Images of which pulls were noticed that day.';
 COMMENT ON COLUMN syncer.repo_days.pulls IS 'Sum of the pulls of the history rows observed that day.';
 
 -- Which repos of a backfill are done stands in looks, written together with their data; here is only where a backfill begins, and

@@ -44,7 +44,7 @@ func writeLooks(ctx context.Context, tx pgx.Tx, looks []*look, c *changes) error
 // briefColumns are the few columns that decide whether an image changed, enough to write a plain rise of its count. Settled is an
 // image of which the last look of a run read the count, and all else that the row says: no archive has changed it since.
 var briefColumns = fmt.Sprintf(`image_id, name, pull_count, latest_tag, CASE WHEN live & %[1]d <> 0 THEN create_time_raw ELSE '' END,
-    update_time_raw, generation, observed_at,
+    update_time_raw, generation, observed_at, last_pulled_at,
     fallen_at IS NULL AND last_seen_at IS NULL AND last_counted_at IS NULL AND absence = 0 AND updated_from IS NULL AND live IN (%[2]d, %[3]d),
     deleted_at IS NULL`, replay.LiveCreated, settledLive|replay.LiveCreated, settledLive|replay.LiveNoCreated)
 
@@ -61,6 +61,7 @@ const (
 	colUpdateRaw
 	colGeneration
 	colObserved
+	colPulled
 	colSettled // counted and seen by the repo's last look, and nothing in doubt
 	colLive
 )
@@ -200,7 +201,7 @@ func (l *look) rise(c *changes, raw [][]byte, img *registry.Image) {
 	}
 	c.rises = append(c.rises, m)
 	c.readings.add = append(c.readings.add, readingOf(id, &l.out.Reading))
-	l.log(c, id, timeOf(raw[colObserved]), &l.out.Row)
+	l.log(c, id, timeOf(raw[colObserved]), timeOf(raw[colPulled]), &l.out.Row)
 	l.changed++
 	l.live++
 	l.liveSum = registry.AddCounts(l.liveSum, img.PullCount)
@@ -211,4 +212,9 @@ func int64Of(raw []byte) int64 { return int64(binary.BigEndian.Uint64(raw)) }
 // pgEpoch is what PostgreSQL counts microseconds from.
 var pgEpoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func timeOf(raw []byte) time.Time { return pgEpoch.Add(time.Duration(int64Of(raw)) * time.Microsecond) }
+func timeOf(raw []byte) time.Time {
+	if raw == nil { // NULL
+		return time.Time{}
+	}
+	return pgEpoch.Add(time.Duration(int64Of(raw)) * time.Microsecond)
+}

@@ -34,6 +34,7 @@ type look struct {
 	live      int64 // images that are not deleted, and the sum of their counts
 	liveSum   int64
 	pulls     int64
+	rises     int32 // images of which pulls are noticed for the first time that day
 
 	out                             replay.Outcome
 	isHeld                          bool
@@ -105,7 +106,7 @@ func (l *look) step(c *changes, m *image, o replay.Observation) {
 // take makes one step of replay from the state s and gathers what must be written. It reports whether the image's row changed.
 func (l *look) take(c *changes, m *image, s *replay.State, o replay.Observation) bool {
 	o.At = l.at
-	out := &l.out
+	out, pulled := &l.out, s.LastPulled
 	if !replay.Step(s, &o, out) {
 		return false
 	}
@@ -114,7 +115,7 @@ func (l *look) take(c *changes, m *image, s *replay.State, o replay.Observation)
 		c.readings.add = append(c.readings.add, readingOf(m.ID, &out.Reading))
 	}
 	if out.Row.Kind != 0 {
-		l.log(c, m.ID, value(m.ObservedAt), &out.Row)
+		l.log(c, m.ID, value(m.ObservedAt), pulled, &out.Row)
 		m.setRow(&out.Row)
 	}
 	for i := range out.Events {
@@ -123,12 +124,16 @@ func (l *look) take(c *changes, m *image, s *replay.State, o replay.Observation)
 	return true
 }
 
-// log adds a row of the history to the roll-up. last is the time of the history row before, zero for none.
-func (l *look) log(c *changes, id int64, last time.Time, row *replay.Row) {
+// log adds a row of the history to the roll-up. last is the time of the history row before, and pulled of the last with pulls; zero
+// for none.
+func (l *look) log(c *changes, id int64, last, pulled time.Time, row *replay.Row) {
 	sum := replay.DayOf(row)
 	day := imageDayOf(id, &sum)
 	if day.Pulls != nil {
 		l.pulls = registry.AddCounts(l.pulls, *day.Pulls)
+		if *day.Pulls > 0 && !dayOf(pulled).Equal(day.Day) {
+			l.rises++
+		}
 	}
 	if dayOf(last).Equal(day.Day) {
 		c.dayAdds = append(c.dayAdds, day)

@@ -23,6 +23,7 @@ type repoTally struct {
 	pulls   map[time.Time]int64
 	full    map[time.Time]bool // days whose sum reached the largest number: a difference says nothing there
 	images  map[time.Time]int64
+	rises   map[time.Time]int32
 }
 
 func openRepo(ctx context.Context, tx pgx.Tx, id int64, h horizon) (*repoTally, error) {
@@ -32,6 +33,7 @@ func openRepo(ctx context.Context, tx pgx.Tx, id int64, h horizon) (*repoTally, 
 	}
 	return &repoTally{
 		repoFacts: *facts, horizon: h, pulls: map[time.Time]int64{}, full: map[time.Time]bool{}, images: map[time.Time]int64{},
+		rises: map[time.Time]int32{},
 	}, nil
 }
 
@@ -56,6 +58,9 @@ func (r *repoTally) addPulls(day time.Time, pulls, sign int64) {
 		r.full[day] = true
 	}
 	r.pulls[day] += sign * pulls
+	if pulls > 0 {
+		r.rises[day] += int32(sign)
+	}
 }
 
 func (r *repoTally) addPresence(first time.Time, events []event, sign int64) {
@@ -106,14 +111,20 @@ func (r *repoTally) wantDays(ctx context.Context, tx pgx.Tx, stored []repoDay) (
 	return want, nil
 }
 
-// setPulls sets the pulls of a day; those of dropped months stand.
+// setPulls sets what was pulled on a day; that of dropped months stands.
 func (r *repoTally) setPulls(d *repoDay) {
-	switch {
-	case d.Day.Before(dayOf(r.horizon.history)):
-	case r.whole || r.full[d.Day]:
-		d.Pulls = r.pulls[d.Day]
-	case r.pulls[d.Day] < 0 || d.Pulls <= math.MaxInt64-r.pulls[d.Day]:
-		d.Pulls += r.pulls[d.Day]
+	if d.Day.Before(dayOf(r.horizon.history)) {
+		return
+	}
+	if r.whole {
+		d.Pulls, d.Rises = 0, 0
+	}
+	d.Rises += r.rises[d.Day]
+	switch pulls := r.pulls[d.Day]; {
+	case r.full[d.Day]:
+		d.Pulls = pulls
+	case pulls < 0 || d.Pulls <= math.MaxInt64-pulls:
+		d.Pulls += pulls
 	default:
 		d.Pulls = math.MaxInt64
 	}

@@ -138,6 +138,7 @@ type repoDay struct {
 	CompleteLooks int32
 	Images        int64
 	Pulls         int64
+	Rises         int32
 }
 
 var repoDayTable = &table[repoDay]{"repo_days", 2, []column[repoDay]{
@@ -147,6 +148,7 @@ var repoDayTable = &table[repoDay]{"repo_days", 2, []column[repoDay]{
 	col("complete_looks", "integer", func(d *repoDay) *int32 { return &d.CompleteLooks }),
 	col("images", "bigint", func(d *repoDay) *int64 { return &d.Images }),
 	col("pulls", "bigint", func(d *repoDay) *int64 { return &d.Pulls }),
+	col("rises", "integer", func(d *repoDay) *int32 { return &d.Rises }),
 }}
 
 // repoSum is what the row of a repo derives from its looks and images.
