@@ -122,10 +122,10 @@ BEGIN
     WHERE ($2 IS NULL OR r.source = $2) AND ($3 IS NULL OR r.name = $3)
       AND (EXISTS (SELECT FROM syncer.looks s
                    WHERE s.repo_id = r.repo_id AND s.at >= $1[k.n] AND s.at < $1[k.n + 1]
-                     AND s.status IN ('ok', 'drifting', 'held', 'archived'))
+                     AND s.weight IS NOT NULL AND s.status <> 'gone')
            OR (d.repo_id IS NOT NULL
                AND NOT EXISTS (SELECT FROM syncer.looks s
-                               WHERE s.repo_id = r.repo_id AND s.status IN ('ok', 'drifting', 'held', 'archived')
+                               WHERE s.repo_id = r.repo_id AND s.weight IS NOT NULL AND s.status <> 'gone'
                                  AND s.at >= d.day::timestamp AT TIME ZONE 'UTC'
                                  AND s.at < (d.day + 1)::timestamp AT TIME ZONE 'UTC')));
 END

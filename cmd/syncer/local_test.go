@@ -35,7 +35,7 @@ func TestCommandsBesideADaemonOnAFolder(t *testing.T) {
 		return string(out)
 	}
 	for args, want := range map[string]string{
-		"status":         "default",
+		"status":         "repo-01",
 		"report top":     "Most pulled images",
 		"sync":           "images: 10 seen, 0 new",
 		"migrate status": "",

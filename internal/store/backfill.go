@@ -56,7 +56,7 @@ SELECT DISTINCT r.source, r.name
 FROM syncer.runs u
 JOIN syncer.looks s USING (run_id)
 JOIN syncer.repos r USING (repo_id)
-WHERE u.run_id >= $1 AND u.kind = 'backfill' AND u.shard = $2 AND s.status IN ('ok', 'drifting', 'held')
+WHERE u.run_id >= $1 AND u.kind = 'backfill' AND u.shard = $2 AND s.weight IS NOT NULL
   AND s.run_id >= $1 AND s.at >= u.started_at - interval '1 day' -- leaves older months out`, first, shard)
 	if err != nil {
 		return err

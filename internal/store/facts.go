@@ -30,9 +30,9 @@ func loadRepo(ctx context.Context, tx pgx.Tx, id int64, h horizon) (*repoFacts, 
 	r := &repoFacts{id: id, looks: &replay.Looks{From: h.looks}, left: map[time.Time]bool{}, days: map[time.Time]dayLooks{}}
 	rows, err := tx.Query(ctx, `
 -- name: LooksAtRepo
-SELECT at, run_id IS NULL, COALESCE(weight, 0), complete, status = 'gone'
+SELECT at, run_id IS NULL, weight, complete, status = 'gone'
 FROM syncer.looks
-WHERE repo_id = $1 AND status IN ('ok', 'drifting', 'held', 'gone', 'archived')
+WHERE repo_id = $1 AND weight IS NOT NULL
 ORDER BY at`, id)
 	if err != nil {
 		return nil, err

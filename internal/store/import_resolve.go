@@ -76,11 +76,11 @@ WITH fresh AS (
     FROM fresh f
     WHERE t.repo_id = f.repo_id AND t.at = f.at AND t.run_id IS NULL AND f.complete AND NOT t.complete
 )
-INSERT INTO syncer.looks (repo_id, at, status, complete)
-SELECT f.repo_id, f.at, 'archived', f.complete
+INSERT INTO syncer.looks (repo_id, at, status, weight, complete)
+SELECT f.repo_id, f.at, 'archived', 0, f.complete
 FROM fresh f
 WHERE NOT EXISTS (SELECT FROM syncer.looks t
-                  WHERE t.repo_id = f.repo_id AND t.at = f.at AND (t.run_id IS NULL OR t.weight IS NOT NULL))`
+                  WHERE t.repo_id = f.repo_id AND t.at = f.at AND t.weight IS NOT NULL)`
 
 // mergeRepos takes over what archives say of whole repos. A project is an attribute: the newest word on it holds.
 const mergeRepos = `

@@ -148,7 +148,6 @@ func (v *verifier) run(ctx context.Context, tx pgx.Tx) error {
 		after = list[len(list)-1].image.ID
 		v.last = after - first
 	}
-	v.rows = cursor.total
 	if err := cursor.close(ctx); err != nil {
 		return err
 	}
@@ -195,6 +194,11 @@ func (v *verifier) chunk(ctx context.Context, tx pgx.Tx, cursor *readingCursor, 
 
 // image verifies one image.
 func (v *verifier) image(d *derived) {
+	for i := range d.stored {
+		if d.stored[i].Kind != nil {
+			v.rows++
+		}
+	}
 	w := derive(d, &v.tally.repoFacts, v.zone)
 	v.tally.shift(d, &w)
 	if w.image.DeletedAt == nil {
