@@ -26,6 +26,19 @@ LANGUAGE sql IMMUTABLE
 RETURN CASE WHEN n > 9223372036854775807 THEN 9223372036854775807 ELSE n::bigint END; -- LEAST would make a number of NULL
 COMMENT ON FUNCTION syncer.capped(numeric) IS 'A sum of counts, which a hostile registry may have made up: it stays at the largest number rather than failing.';
 
+CREATE VIEW syncer.repo_absences AS
+SELECT repo_id, at AS since, until
+FROM (SELECT repo_id, at, event, COALESCE(LEAD(at) OVER (PARTITION BY repo_id ORDER BY at), 'infinity') AS until
+      FROM syncer.events
+      WHERE image_id IS NULL AND event IN ('gone', 'back')) e
+WHERE event = 'gone'
+UNION ALL
+SELECT repo_id, unconfigured_at, 'infinity' FROM syncer.repos WHERE unconfigured_at IS NOT NULL;
+COMMENT ON VIEW syncer.repo_absences IS 'When a repo was not there to be looked at: from when it left the lists until it was back, and since nothing names it any more. Of a repo that is named again nothing was lost meanwhile, so that the days between count as days on which nobody looked.';
+COMMENT ON COLUMN syncer.repo_absences.repo_id IS 'The repo.';
+COMMENT ON COLUMN syncer.repo_absences.since IS 'When it left.';
+COMMENT ON COLUMN syncer.repo_absences.until IS 'When it was back; infinity while it is not.';
+
 CREATE VIEW reporting.images AS
 SELECT r.source,
        r.project_id,
@@ -128,15 +141,18 @@ FROM (SELECT s.first_day + n AS day
             FROM syncer.repos) s,
            generate_series(0, s.last_day - s.first_day) n) c
 JOIN syncer.repos r ON c.day >= (r.first_seen_at AT TIME ZONE 'UTC')::date
-LEFT JOIN syncer.repo_days d ON d.repo_id = r.repo_id AND d.day = c.day;
-COMMENT ON VIEW reporting.repo_daily IS 'A row for every repo and every UTC day since it was first seen, also for days on which nobody looked.';
+LEFT JOIN syncer.repo_days d ON d.repo_id = r.repo_id AND d.day = c.day
+WHERE d.looks > 0 OR NOT EXISTS (SELECT FROM syncer.repo_absences a
+                                 WHERE a.repo_id = r.repo_id
+                                   AND c.day > (a.since AT TIME ZONE 'UTC')::date AND c.day < (a.until AT TIME ZONE 'UTC')::date);
+COMMENT ON VIEW reporting.repo_daily IS 'A row for every repo and every UTC day from its first look until it left, also for days on which nobody looked. A repo left when it is gone or nothing names it any more; when it comes back, its rows go on.';
 COMMENT ON COLUMN reporting.repo_daily.day IS 'UTC day.';
 COMMENT ON COLUMN reporting.repo_daily.source IS 'Configured source.';
 COMMENT ON COLUMN reporting.repo_daily.project_id IS 'Project of the repo; empty for the account''s default project.';
 COMMENT ON COLUMN reporting.repo_daily.repo IS 'Repo name.';
 COMMENT ON COLUMN reporting.repo_daily.pulls IS 'Pulls noticed that day. With looks = 0 the 0 here means unknown, not none.';
 COMMENT ON COLUMN reporting.repo_daily.images IS 'Images that were not deleted at the last look of the day, or of the last day before it that had one.';
-COMMENT ON COLUMN reporting.repo_daily.looks IS 'Looks that read the repo''s list that day; 0: nobody looked.';
+COMMENT ON COLUMN reporting.repo_daily.looks IS 'Looks that read the repo''s list that day, and the listing by which the repo is gone; 0: nobody looked.';
 COMMENT ON COLUMN reporting.repo_daily.complete_looks IS 'Looks among them complete enough to prove that an image is absent.';
 
 CREATE VIEW reporting.repos AS
@@ -292,7 +308,7 @@ COMMENT ON COLUMN reporting.repo_syncs.error IS 'Why the status is not ok; NULL 
 -- +goose Down
 -- Without CASCADE: what others built on the views makes this fail with their names.
 DROP VIEW reporting.repo_syncs, reporting.runs, reporting.repo_events, reporting.image_events, reporting.repos, reporting.repo_daily,
-    reporting.pulls_daily, reporting.pull_history, reporting.images;
+    reporting.pulls_daily, reporting.pull_history, reporting.images, syncer.repo_absences;
 DROP FUNCTION syncer.capped, syncer.kind_name;
 -- The schema stays while others have something in it, or are granted it: the views that come back are then theirs to read again.
 -- +goose StatementBegin

@@ -41,9 +41,9 @@ func queueRepoDays(b *pgx.Batch, looks []*look) {
 	b.Queue(`
 -- name: AddToRepoDays
 INSERT INTO syncer.repo_days AS d (repo_id, day, looks, complete_looks, images, pulls, rises)
-SELECT repo_id, day, looked::integer, proves::integer, images, pulls, rises
-FROM unnest($1::bigint[], $2::date[], $3::boolean[], $4::bigint[], $5::bigint[], $6::boolean[],
-            $7::integer[]) AS u (repo_id, day, proves, images, pulls, looked, rises)
+SELECT repo_id, day, 1, proves::integer, images, pulls, rises
+FROM unnest($1::bigint[], $2::date[], $3::boolean[], $4::bigint[], $5::bigint[], $6::integer[])
+    AS u (repo_id, day, proves, images, pulls, rises)
 ON CONFLICT (repo_id, day) DO UPDATE SET
     looks = d.looks + EXCLUDED.looks, complete_looks = d.complete_looks + EXCLUDED.complete_looks, images = EXCLUDED.images,
     pulls = syncer.capped(d.pulls::numeric + EXCLUDED.pulls), rises = d.rises + EXCLUDED.rises`,
@@ -52,7 +52,6 @@ ON CONFLICT (repo_id, day) DO UPDATE SET
 		each(looks, func(l **look) bool { return (*l).proves() }),
 		each(looks, func(l **look) int64 { return (*l).live }),
 		each(looks, func(l **look) int64 { return (*l).pulls }),
-		each(looks, func(l **look) bool { return !(*l).leaving }),
 		each(looks, func(l **look) int32 { return (*l).rises }))
 }
 

@@ -80,7 +80,7 @@ func (r *repoTally) wantDays(ctx context.Context, tx pgx.Tx, stored []repoDay) (
 		rows[d.Day] = d
 	}
 	days := map[time.Time]bool{}
-	for _, keys := range []iter.Seq[time.Time]{maps.Keys(rows), maps.Keys(r.days), maps.Keys(r.left), maps.Keys(r.pulls), maps.Keys(r.images)} {
+	for _, keys := range []iter.Seq[time.Time]{maps.Keys(rows), maps.Keys(r.days), maps.Keys(r.pulls), maps.Keys(r.images)} {
 		for day := range keys {
 			days[day] = true
 		}
@@ -104,7 +104,7 @@ func (r *repoTally) wantDays(ctx context.Context, tx pgx.Tx, stored []repoDay) (
 			d.Looks, d.CompleteLooks = r.days[day].looks, r.days[day].complete
 		}
 		r.setPulls(&d)
-		if d.Looks > 0 || d.Pulls > 0 || r.left[day] || known && day.Before(dayOf(r.horizon.looks)) {
+		if d.Looks > 0 || d.Pulls > 0 || known && day.Before(dayOf(r.horizon.looks)) {
 			want = append(want, d)
 		}
 	}

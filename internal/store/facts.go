@@ -18,7 +18,6 @@ type repoFacts struct {
 	lastArchived time.Time
 	lastComplete time.Time
 	firstLook    time.Time
-	left         map[time.Time]bool     // days on which it left the lists
 	days         map[time.Time]dayLooks // since looks are kept
 }
 
@@ -27,7 +26,7 @@ type dayLooks struct{ looks, complete int32 }
 
 // loadRepo reads the looks at a repo.
 func loadRepo(ctx context.Context, tx pgx.Tx, id int64, h horizon) (*repoFacts, error) {
-	r := &repoFacts{id: id, looks: &replay.Looks{From: h.looks}, left: map[time.Time]bool{}, days: map[time.Time]dayLooks{}}
+	r := &repoFacts{id: id, looks: &replay.Looks{From: h.looks}, days: map[time.Time]dayLooks{}}
 	rows, err := tx.Query(ctx, `
 -- name: LooksAtRepo
 SELECT at, run_id IS NULL, weight, complete, status = 'gone'
@@ -54,14 +53,10 @@ func (r *repoFacts) look(at time.Time, archived bool, weight int8, complete, gon
 		r.looks.Add(replay.Look{At: at, Weight: weight})
 		r.lastLook = at
 	}
-	if gone {
-		r.left[dayOf(at)] = true
-		return
-	}
 	if r.firstLook.IsZero() {
 		r.firstLook = at
 	}
-	if weight >= replay.WeightComplete {
+	if weight >= replay.WeightComplete && !gone {
 		r.lastComplete = at
 	}
 	d := r.days[dayOf(at)]

@@ -37,7 +37,7 @@ func TestReportsReadOnlyTheMonthsAskedFor(t *testing.T) {
 		read := lines(t, conn, `
 SELECT DISTINCT substring(c.relname from 'y\d{4}m\d\d') AS month
 FROM pg_class c
-WHERE c.relnamespace = 'syncer'::regnamespace AND c.relname ~ '^(history|image_days)_y\d{4}m\d\d' AND pg_stat_get_xact_numscans(c.oid) > 0
+WHERE c.relnamespace = 'syncer'::regnamespace AND c.relname ~ '^(readings|image_days)_y\d{4}m\d\d' AND pg_stat_get_xact_numscans(c.oid) > 0
 ORDER BY 1`)
 		allowed := map[string]bool{}
 		for d := 0; d <= days; d++ {

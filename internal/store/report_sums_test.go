@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"syncer/internal/registry"
+	"syncer/internal/store"
 )
 
 var zones = []string{"UTC", "Asia/Shanghai", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"}
@@ -166,5 +168,59 @@ func TestGlitchAddsNothing(t *testing.T) {
 	}
 	if got := lines(t, conn, "SELECT event FROM reporting.image_events"); len(got) > 0 {
 		t.Errorf("events %q", got)
+	}
+}
+
+// Counts that a registry made up stay at the largest number in every sum; none wraps, and none fails.
+func TestSumsNeverWrap(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.now = time.Now().UTC().Truncate(24 * time.Hour).Add(-50 * time.Hour)
+	w.look(registry.Complete, images("first", 0))
+	pairs := []any{"first", 0}
+	for i := range 12 {
+		pairs = append(pairs, fmt.Sprintf("new-%d", i), int(1e18))
+	}
+	w.look(registry.Complete, images(pairs...)) // a look is 12 pulls of 10^18
+	w.repo.Key.Name = "second"
+	w.look(registry.Complete, images("first", 0))
+	w.look(registry.Complete, images(pairs...))
+	conn := connect(t, w.dsn)
+	const most = "9223372036854775807"
+	for sql, want := range map[string][]string{
+		"SELECT pulls::text FROM reporting.repo_daily WHERE pulls <> 0":                                                            {most, most},
+		"SELECT pull_count::text FROM reporting.repos":                                                                             {most, most},
+		"SELECT MAX(pulls)::text FROM reporting.repo_pulls_by_day('-infinity', 'infinity', 'UTC')":                                 {most},
+		"SELECT DISTINCT (pulls < 0)::text FROM reporting.pulls_by_day('-infinity', 'infinity', 'Asia/Shanghai') WHERE pulls <> 0": {"false"},
+		"SELECT DISTINCT pulls::text FROM reporting.top_images(NULL, NULL, NULL)":                                                  {"1000000000000000000"},
+		"SELECT DISTINCT change::text FROM reporting.movers(7, 3)":                                                                 {"1000000000000000000"},
+	} {
+		if got := lines(t, conn, sql); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", sql, got, want)
+		}
+	}
+	days, err := w.s.Daily(t.Context(), store.ReportFilter{From: w.now.AddDate(0, 0, -3), To: w.now.AddDate(0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var largest int64
+	for _, d := range days {
+		if d.Pulls != nil {
+			largest = max(largest, *d.Pulls)
+		}
+	}
+	if largest != math.MaxInt64 {
+		t.Errorf("days: %+v", days)
+	}
+	sources, err := w.s.Sources(t.Context(), w.now.Add(-24*time.Hour))
+	if err != nil || len(sources) != 1 || sources[0].PullCount != math.MaxInt64 {
+		t.Errorf("sources: %+v, %v", sources, err)
+	}
+	if found := w.verify(false); len(found) > 0 {
+		t.Errorf("verify: %q", found)
+	}
+	w.verify(true)
+	if got := lines(t, conn, "SELECT pulls::text FROM reporting.repo_daily WHERE pulls <> 0"); !slices.Equal(got, []string{most, most}) {
+		t.Errorf("after a repair: %q", got)
 	}
 }

@@ -153,6 +153,7 @@ func TestReportEvents(t *testing.T) {
 	list := images("a", 10, "b", 1, "c", 7)
 	list[0].LatestTag = "v2"
 	w.look(registry.Complete, list)
+	w.now = w.now.Add(5 * time.Hour) // a fall is believed after six hours
 	w.look(registry.Complete, list)
 	events, err := w.s.Events(t.Context(), store.ReportFilter{From: start, To: w.now.Add(time.Hour)})
 	compare(t, "events", err, []store.EventRow{
