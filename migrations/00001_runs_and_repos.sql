@@ -97,19 +97,20 @@ COMMENT ON COLUMN syncer.repos.absence IS 'Evidence that the repo itself is gone
 COMMENT ON COLUMN syncer.repos.gone_at IS 'When that evidence reached 4.';
 COMMENT ON COLUMN syncer.repos.unconfigured_at IS 'Since when neither configuration nor discovery names the repo; cleared by the next try.';
 
--- The rows of a quiet run over many repos are most of what a year costs on disk, so columns that mostly say nothing are NULL.
+-- The rows of quiet runs over many repos are most of what a year costs on disk. So numbers are as narrow as they can be, the wide
+-- ones stand first, and columns that mostly say the same are NULL then.
 CREATE TABLE syncer.looks (
-    repo_id        bigint NOT NULL,
     at             timestamptz NOT NULL,
-    run_id         bigint,
+    total_count    bigint,
+    repo_id        integer NOT NULL,
+    run_id         integer,
     took_ms        integer NOT NULL DEFAULT 0,
     images_seen    integer NOT NULL DEFAULT 0,
-    images_changed integer NOT NULL DEFAULT 0,
-    pages          integer NOT NULL DEFAULT 0,
     weight         smallint CHECK (weight BETWEEN 0 AND 4),
     complete       boolean NOT NULL DEFAULT false,
     status         text NOT NULL CHECK (status IN ('ok', 'drifting', 'held', 'failed', 'locked', 'gone', 'archived')),
-    total_count    bigint,
+    images_changed integer,
+    pages          integer,
     walks          integer,
     images_new     integer,
     images_missing integer,
@@ -125,8 +126,8 @@ COMMENT ON COLUMN syncer.looks.at IS 'The moment the look speaks of; for a repo 
 COMMENT ON COLUMN syncer.looks.run_id IS 'The run; NULL for a look out of an archive.';
 COMMENT ON COLUMN syncer.looks.took_ms IS 'Milliseconds since the repo''s first request was sent.';
 COMMENT ON COLUMN syncer.looks.images_seen IS 'Distinct images read.';
-COMMENT ON COLUMN syncer.looks.images_changed IS 'Known images of which anything was written.';
-COMMENT ON COLUMN syncer.looks.pages IS 'Pages read by all walks.';
+COMMENT ON COLUMN syncer.looks.images_changed IS 'Known images of which anything was written; NULL for none.';
+COMMENT ON COLUMN syncer.looks.pages IS 'Pages read by all walks; NULL for one.';
 COMMENT ON COLUMN syncer.looks.weight IS 'What the look proves of an image that it did not hold: 2 a complete look, 1 the union of three walks that drifted, 0 nothing (too much vanished, a row had no name), 4 that the repo left the lists; NULL when this is no look.';
 COMMENT ON COLUMN syncer.looks.complete IS 'Whether the whole list was read.';
 COMMENT ON COLUMN syncer.looks.status IS 'ok, drifting, held, failed, locked; gone when the repo left the lists; archived when an archive looked.';

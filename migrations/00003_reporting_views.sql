@@ -266,7 +266,7 @@ COMMENT ON COLUMN reporting.runs.error IS 'Why the run is not ok; NULL when it i
 COMMENT ON COLUMN reporting.runs.version IS 'Version of the program.';
 
 CREATE VIEW reporting.repo_syncs AS
-SELECT s.run_id,
+SELECT s.run_id::bigint AS run_id,
        r.source,
        r.project_id,
        r.name AS repo,
@@ -274,12 +274,12 @@ SELECT s.run_id,
        s.at AS finished_at,
        s.status,
        s.complete,
-       s.pages::bigint AS pages,
-       COALESCE(s.walks, CASE WHEN s.pages > 0 THEN 1 ELSE 0 END)::bigint AS walks,
+       COALESCE(s.pages, 1)::bigint AS pages,
+       COALESCE(s.walks, CASE WHEN s.pages = 0 THEN 0 ELSE 1 END)::bigint AS walks,
        s.total_count,
        s.images_seen::bigint AS images_seen,
        COALESCE(s.images_new, 0)::bigint AS images_new,
-       s.images_changed::bigint AS images_changed,
+       COALESCE(s.images_changed, 0)::bigint AS images_changed,
        COALESCE(s.images_missing, 0)::bigint AS images_missing,
        COALESCE(s.rows_rejected, 0)::bigint AS rows_rejected,
        s.error

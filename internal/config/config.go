@@ -36,7 +36,8 @@ type Config struct {
 	RunTimeout  time.Duration // of a run of the daemon
 	GracePeriod time.Duration // from the signal to stop until the process ends
 
-	HistoryRetention Retention
+	HistoryRetention Retention // of the history
+	LooksRetention   Retention // of what every run found in every repo; looks never outlive the history
 
 	LogLevel  slog.Level
 	LogFormat string // text or json; empty: text on a terminal, json elsewhere

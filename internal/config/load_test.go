@@ -72,13 +72,13 @@ func defaultTuning() Tuning {
 func TestLoadFromVariablesAlone(t *testing.T) {
 	t.Parallel()
 	got := load(t, Input{Lookup: env("SYNCER_REPOS= a, b ,,c", "UCLOUD_PROJECT_ID=org-1", "SYNCER_PAGE_SIZE=", "SYNCER_LOG_LEVEL=debug",
-		"SYNCER_HISTORY_RETENTION=13mo", "SYNCER_SHARD=1/4", "UCLOUD_SECURITY_TOKEN=tok")})
+		"SYNCER_HISTORY_RETENTION=13mo", "SYNCER_LOOKS_RETENTION=60d", "SYNCER_SHARD=1/4", "UCLOUD_SECURITY_TOKEN=tok")})
 	access := Access{APIBaseURL: "https://api.ucloud.cn", Credentials: Credentials{NewSecret("pub"), NewSecret("priv"), NewSecret("tok")}}
 	want := Config{
 		DatabaseURL: NewSecret("host='db.example' user='u' dbname='syncer'"),
 		Sources: []Source{{Name: "default", Access: access, Tuning: defaultTuning(), TimeZone: china,
 			Projects: []Project{{ID: "org-1", Repos: []string{"a", "b", "c"}, Discover: DiscoverNone}}}},
-		Shard: Shard{1, 4}, Schedule: "7 * * * *", Listen: ":8080", HistoryRetention: Retention{Months: 13}, LogLevel: slog.LevelDebug,
+		Shard: Shard{1, 4}, Schedule: "7 * * * *", Listen: ":8080", HistoryRetention: Retention{Months: 13}, LooksRetention: Retention{Days: 60}, LogLevel: slog.LevelDebug,
 		RunTimeout: 6 * time.Hour, GracePeriod: 25 * time.Second,
 	}
 	if d := diff(want, got); d != "" {

@@ -89,6 +89,8 @@ func Settings() []Setting {
 			field: func(c *Config, _ *Source) any { return &c.GracePeriod }},
 		{Variable: "SYNCER_HISTORY_RETENTION", Key: "history_retention", Default: "0", Help: "how long history is kept, such as 13mo; 0 for ever; daily sums are always kept",
 			field: func(c *Config, _ *Source) any { return &c.HistoryRetention }},
+		{Variable: "SYNCER_LOOKS_RETENTION", Key: "looks_retention", Default: "0", Help: "how long it is kept what every run found in every repo, such as 3mo; 0 for as long as the history; daily numbers of looks are always kept",
+			field: func(c *Config, _ *Source) any { return &c.LooksRetention }},
 		{Variable: "SYNCER_LOG_LEVEL", Key: "log_level", Default: "info", Help: "debug, info, warn or error",
 			field: func(c *Config, _ *Source) any { return &c.LogLevel }},
 		{Variable: "SYNCER_LOG_FORMAT", Key: "log_format", Help: "text or json; unset: text on a terminal, json elsewhere",

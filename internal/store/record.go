@@ -100,17 +100,17 @@ WHERE r.repo_id = u.repo_id`,
 
 // lookRow is a row of syncer.looks: an attempt at a repo, and with a weight a look.
 type lookRow struct {
-	Repo       int64
 	At         time.Time
+	TotalCount *int64
+	Repo       int64
 	Run        *int64
 	TookMS     int32
 	Seen       int32
-	Changed    int32
-	Pages      int32
 	Weight     *int16
 	Complete   bool
 	Status     string
-	TotalCount *int64
+	Changed    *int32
+	Pages      *int32
 	Walks      *int32
 	New        *int32
 	Missing    *int32
@@ -119,17 +119,17 @@ type lookRow struct {
 }
 
 var lookTable = &table[lookRow]{"looks", 2, []column[lookRow]{
-	col("repo_id", "bigint", func(l *lookRow) *int64 { return &l.Repo }),
 	col("at", "timestamptz", func(l *lookRow) *time.Time { return &l.At }),
-	col("run_id", "bigint", func(l *lookRow) **int64 { return &l.Run }),
+	col("repo_id", "integer", func(l *lookRow) *int64 { return &l.Repo }),
+	col("total_count", "bigint", func(l *lookRow) **int64 { return &l.TotalCount }),
+	col("run_id", "integer", func(l *lookRow) **int64 { return &l.Run }),
 	col("took_ms", "integer", func(l *lookRow) *int32 { return &l.TookMS }),
 	col("images_seen", "integer", func(l *lookRow) *int32 { return &l.Seen }),
-	col("images_changed", "integer", func(l *lookRow) *int32 { return &l.Changed }),
-	col("pages", "integer", func(l *lookRow) *int32 { return &l.Pages }),
 	col("weight", "smallint", func(l *lookRow) **int16 { return &l.Weight }),
 	col("complete", "boolean", func(l *lookRow) *bool { return &l.Complete }),
 	col("status", "text", func(l *lookRow) *string { return &l.Status }),
-	col("total_count", "bigint", func(l *lookRow) **int64 { return &l.TotalCount }),
+	col("images_changed", "integer", func(l *lookRow) **int32 { return &l.Changed }),
+	col("pages", "integer", func(l *lookRow) **int32 { return &l.Pages }),
 	col("walks", "integer", func(l *lookRow) **int32 { return &l.Walks }),
 	col("images_new", "integer", func(l *lookRow) **int32 { return &l.New }),
 	col("images_missing", "integer", func(l *lookRow) **int32 { return &l.Missing }),
@@ -137,16 +137,19 @@ var lookTable = &table[lookRow]{"looks", 2, []column[lookRow]{
 	col("error", "text", func(l *lookRow) **string { return &l.Error }),
 }}
 
-// lookOf is the row of an outcome, without a weight. What mostly says nothing is NULL.
+// lookOf is the row of an outcome, without a weight. What mostly says the same is NULL then.
 func lookOf(run, repo int64, s *registry.RepoSync) lookRow {
 	l := lookRow{
-		Repo: repo, At: s.FinishedAt, Run: &run, Seen: int32(s.Seen), Changed: int32(s.Changed), Pages: int32(s.Pages),
+		Repo: repo, At: s.FinishedAt, Run: &run, Seen: int32(s.Seen), Changed: optional(int32(s.Changed)),
 		TookMS:   int32(min(max(0, s.FinishedAt.Sub(s.StartedAt).Milliseconds()), math.MaxInt32)),
 		Complete: s.Complete, Status: string(s.Status), New: optional(int32(s.New)), Missing: optional(int32(s.Missing)),
 		Rejected: optional(int32(s.Rejected)), Error: optional(clean(s.Error)),
 	}
 	if s.TotalCount >= 0 {
 		l.TotalCount = &s.TotalCount
+	}
+	if s.Pages != 1 {
+		l.Pages = ptr(int32(s.Pages))
 	}
 	if s.Walks > 1 {
 		l.Walks = ptr(int32(s.Walks))

@@ -44,7 +44,7 @@ func seedYear(ctx context.Context, pool *pgxpool.Pool, end time.Time) (rows int6
 	year := newBenchYear(start, ids)
 	for year.look < benchDays*benchLooksADay { // a COPY a fortnight: memory of the server stays small
 		year.until = min(year.look+14*benchLooksADay, benchDays*benchLooksADay)
-		n, err := pool.CopyFrom(ctx, pgx.Identifier{"syncer", "history"},
+		n, err := pool.CopyFrom(ctx, pgx.Identifier{"syncer", "readings"},
 			[]string{"image_id", "observed_at", "since", "pull_count", "pulls", "generation", "kind"}, year)
 		if err != nil {
 			return rows, fmt.Errorf("copy history: %w", err)
@@ -67,8 +67,8 @@ func seedYear(ctx context.Context, pool *pgxpool.Pool, end time.Time) (rows int6
 		 WHERE s.repo_id = d.repo_id AND s.day = d.day AND s.pulls > 0`, nil,
 		`UPDATE syncer.repos r SET pull_count = s.n
 		 FROM (SELECT repo_id, SUM(pull_count) AS n FROM syncer.images GROUP BY 1) s WHERE s.repo_id = r.repo_id`, nil,
-		`INSERT INTO syncer.looks
-		 SELECT 1, r.repo_id, t, t, 'ok', true, 10, 1, r.images, r.images, 0, 0, 0, 0
+		`INSERT INTO syncer.looks (at, total_count, repo_id, run_id, images_seen, weight, complete, status, pages)
+		 SELECT t, r.images, r.repo_id, 1, r.images, 2, true, 'ok', 10
 		 FROM syncer.repos r, generate_series($1::timestamptz, $2, make_interval(hours => 24 / $3)) t`,
 		[]any{start, end, benchLooksADay},
 		"VACUUM (ANALYZE)", nil,

@@ -34,7 +34,7 @@ var ErrBusy = errors.New("an import or a verification still reads it")
 // Dropped is a month that retention let go of.
 type Dropped struct {
 	Month time.Time // its beginning, UTC
-	Rows  int64     // of readings
+	Rows  int64     // of readings, or of looks
 }
 
 // DropHistory drops the months of readings, and of looks, that ended by the cutoff. A month goes only when the daily roll-up holds
@@ -47,6 +47,9 @@ func (s *Store) DropHistory(ctx context.Context, cutoff time.Time) ([]Dropped, e
 func (s *Store) DropLooks(ctx context.Context, cutoff time.Time) ([]Dropped, error) {
 	return s.drop(ctx, "looks", cutoff, func(ctx context.Context, tx pgx.Tx, month time.Time) (Dropped, error) {
 		d := Dropped{Month: month}
+		if err := tx.QueryRow(ctx, "-- name: LooksOfMonth\nSELECT count(*) FROM "+partition("looks", month)).Scan(&d.Rows); err != nil {
+			return d, err
+		}
 		if err := dropPartition(ctx, tx, "looks", month); err != nil {
 			return d, err
 		}

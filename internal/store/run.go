@@ -111,7 +111,7 @@ UPDATE syncer.runs u SET repos_ok = s.ok, repos_failed = s.failed, repos_held = 
 FROM (
     SELECT r.run_id, count(*) FILTER (WHERE r.status IN ('ok', 'drifting')) AS ok, count(*) FILTER (WHERE r.status = 'failed') AS failed,
         count(*) FILTER (WHERE r.status = 'held') AS held, sum(r.images_seen)::bigint AS seen, COALESCE(sum(r.images_new), 0)::bigint AS new,
-        sum(r.images_changed)::bigint AS changed, COALESCE(sum(r.images_missing), 0)::bigint AS missing
+        COALESCE(sum(r.images_changed), 0)::bigint AS changed, COALESCE(sum(r.images_missing), 0)::bigint AS missing
     FROM syncer.looks r
     WHERE r.run_id = ANY ($1)
       -- leaves older months out
