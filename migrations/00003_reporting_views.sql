@@ -62,7 +62,7 @@ COMMENT ON COLUMN reporting.images.project_id IS 'Project of the repo; empty for
 COMMENT ON COLUMN reporting.images.repo IS 'Repo name, unique within its source.';
 COMMENT ON COLUMN reporting.images.image IS 'Image name, unique within its repo.';
 COMMENT ON COLUMN reporting.images.pull_count IS 'Last pull count that could be read; NULL when none ever was.';
-COMMENT ON COLUMN reporting.images.latest_tag IS 'Tag pushed last, as the registry names it; NULL when it names none.';
+COMMENT ON COLUMN reporting.images.latest_tag IS 'Tag pushed last, as the registry names it; NULL when it names none or none was recorded.';
 COMMENT ON COLUMN reporting.images.created_at IS 'When the registry says the image was created.';
 COMMENT ON COLUMN reporting.images.updated_at IS 'When the registry says the image was last updated.';
 COMMENT ON COLUMN reporting.images.first_seen_at IS 'First look that saw the image.';
@@ -93,10 +93,10 @@ COMMENT ON COLUMN reporting.pull_history.project_id IS 'Project of the repo; emp
 COMMENT ON COLUMN reporting.pull_history.repo IS 'Repo name.';
 COMMENT ON COLUMN reporting.pull_history.image IS 'Image name.';
 COMMENT ON COLUMN reporting.pull_history.observed_at IS 'Look that saw this count first; the end of the window the pulls happened in.';
-COMMENT ON COLUMN reporting.pull_history.since IS 'Last look that saw the count before (for new: that did not see the image); the start of the window. NULL for baseline.';
+COMMENT ON COLUMN reporting.pull_history.since IS 'Last look that read the image''s count before (for new: the last complete look, which did not hold the image); the start of the window. NULL for baseline.';
 COMMENT ON COLUMN reporting.pull_history.pull_count IS 'Count as the registry gave it.';
 COMMENT ON COLUMN reporting.pull_history.pulls IS 'Pulls in (since, observed_at]; NULL where they cannot be known (baseline).';
-COMMENT ON COLUMN reporting.pull_history.kind IS 'baseline, new, increase, correction, suspect, recovered or reset: what the change was taken for.';
+COMMENT ON COLUMN reporting.pull_history.kind IS 'What the change was taken for: baseline (first sight, in a repo never completely seen before), new, increase; suspect (below the believed count, and not believed yet), recovered (at or above it again), correction or reset (still below after six hours, never or once below half of it; reset also at once when the image was made anew).';
 COMMENT ON COLUMN reporting.pull_history.generation IS 'Generation of the image that the count belongs to.';
 
 CREATE VIEW reporting.pulls_daily AS
@@ -218,8 +218,8 @@ COMMENT ON COLUMN reporting.image_events.project_id IS 'Project of the repo; emp
 COMMENT ON COLUMN reporting.image_events.repo IS 'Repo name.';
 COMMENT ON COLUMN reporting.image_events.image IS 'Image name.';
 COMMENT ON COLUMN reporting.image_events.event IS 'appeared, tag_pushed, missing, reappeared, deleted or reset. Images of a repo''s first list did not appear, they were there.';
-COMMENT ON COLUMN reporting.image_events.old_value IS 'tag_pushed: the tag before; reset: the count before; otherwise what the event has, or NULL.';
-COMMENT ON COLUMN reporting.image_events.new_value IS 'tag_pushed: the new tag; appeared: the latest tag now; reset: the count after; otherwise what the event has, or NULL.';
+COMMENT ON COLUMN reporting.image_events.old_value IS 'tag_pushed: the tag before; reset: the count that was believed before; missing and deleted: the last count; reappeared: missing or deleted, what it was before.';
+COMMENT ON COLUMN reporting.image_events.new_value IS 'tag_pushed: the new tag; appeared: the latest tag now; reset: the count after; otherwise NULL.';
 
 CREATE VIEW reporting.repo_events AS
 SELECT e.at,
@@ -238,7 +238,7 @@ COMMENT ON COLUMN reporting.repo_events.source IS 'Configured source.';
 COMMENT ON COLUMN reporting.repo_events.project_id IS 'Project of the repo; empty for the account''s default project.';
 COMMENT ON COLUMN reporting.repo_events.repo IS 'Repo name.';
 COMMENT ON COLUMN reporting.repo_events.event IS 'held: too many images, or repos of its source, vanished at once, nothing was marked; released: marked after all; gone: no longer listed; back: listed again.';
-COMMENT ON COLUMN reporting.repo_events.old_value IS 'Value before, as far as the event has one.';
+COMMENT ON COLUMN reporting.repo_events.old_value IS 'gone: how many images it had; otherwise NULL.';
 COMMENT ON COLUMN reporting.repo_events.new_value IS 'Value after, as far as the event has one.';
 
 CREATE VIEW reporting.runs AS
