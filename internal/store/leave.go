@@ -101,7 +101,8 @@ RETURNING r.repo_id, u.at, r.next_image, r.last_look_at, r.last_archived_at, r.l
 -- name: LeaveRepos
 UPDATE syncer.repos r SET images = 0, pull_count = 0, last_look_at = u.at, gone_at = u.at, held_since = NULL
 FROM unnest($1::bigint[], $2::timestamptz[]) AS u (repo_id, at)
-WHERE r.repo_id = u.repo_id`, each(looks, func(l **look) int64 { return (*l).repoID }), moments)
+WHERE r.repo_id = u.repo_id`, each(looks, func(l **look) int64 { return (*l).repoID }),
+		each(looks, func(l **look) time.Time { return (*l).at })) // not moments: writing put the looks in another order
 	queueRepoDays(b, looks)
 	queueLooks(b, r.id, looks)
 	return tx.SendBatch(ctx, b).Close()
