@@ -52,7 +52,7 @@ func (l *look) index() {
 }
 
 // proves tells whether an image that the look lacks was not there.
-func (l *look) proves() bool { return l.whole() && !l.isHeld && !l.leaving }
+func (l *look) proves() bool { return l.whole() && !l.isHeld }
 
 // whole tells whether the list was read completely. A row without a readable name may have been any image.
 func (l *look) whole() bool { return l.snap.Evidence == registry.Complete && l.snap.Nameless == 0 }

@@ -130,7 +130,7 @@ func (x *exporter) looks(ctx context.Context, tx pgx.Tx) error {
 -- name: ExportLooks
 SELECT at, CASE WHEN complete THEN 'complete' WHEN status = 'held' THEN 'held' ELSE 'drifting' END
 FROM syncer.looks
-WHERE repo_id = $1 AND weight IS NOT NULL AND status <> 'gone'
+WHERE repo_id = $1 AND weight IS NOT NULL
 ORDER BY at`, x.repo.id)
 	if err != nil {
 		return err
