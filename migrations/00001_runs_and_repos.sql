@@ -61,6 +61,7 @@ CREATE TABLE syncer.repos (
     source            text COLLATE "C" NOT NULL,
     name              text COLLATE "C" NOT NULL,
     project_id        text NOT NULL DEFAULT '',
+    project_at        timestamptz,
     next_image        bigint NOT NULL DEFAULT 1 CHECK (next_image <= 4294967296),
     images            bigint NOT NULL DEFAULT 0,
     pull_count        bigint NOT NULL DEFAULT 0,
@@ -82,6 +83,7 @@ COMMENT ON COLUMN syncer.repos.repo_id IS 'Surrogate key; the upper half of its 
 COMMENT ON COLUMN syncer.repos.source IS 'Configured source that the repo is read from.';
 COMMENT ON COLUMN syncer.repos.name IS 'Repo name, unique within its source.';
 COMMENT ON COLUMN syncer.repos.project_id IS 'Project the repo was last read with; empty for the account''s default project.';
+COMMENT ON COLUMN syncer.repos.project_at IS 'Moment at which a look, of a run or out of an archive, named that project.';
 COMMENT ON COLUMN syncer.repos.next_image IS 'Number of the next new image.';
 COMMENT ON COLUMN syncer.repos.images IS 'Images that are not deleted.';
 COMMENT ON COLUMN syncer.repos.pull_count IS 'Sum of the last counts of these images.';
@@ -129,7 +131,7 @@ COMMENT ON COLUMN syncer.looks.images_seen IS 'Distinct images read.';
 COMMENT ON COLUMN syncer.looks.images_changed IS 'Known images of which anything was written; NULL for none.';
 COMMENT ON COLUMN syncer.looks.pages IS 'Pages read by all walks; NULL for one.';
 COMMENT ON COLUMN syncer.looks.weight IS 'What the look proves of an image that it did not hold: 2 a complete look, 1 the union of three walks that drifted, 0 nothing (too much vanished, a row had no name), 4 that the repo left the lists; NULL when this is no look.';
-COMMENT ON COLUMN syncer.looks.complete IS 'Whether the whole list was read.';
+COMMENT ON COLUMN syncer.looks.complete IS 'Whether the whole list was read and nothing in it was held back.';
 COMMENT ON COLUMN syncer.looks.status IS 'ok, drifting, held, failed, locked; gone when the repo left the lists; archived when an archive looked.';
 COMMENT ON COLUMN syncer.looks.total_count IS 'TotalCount as the API said last; NULL when it said nothing usable.';
 COMMENT ON COLUMN syncer.looks.walks IS 'Walks over the list; NULL for one.';

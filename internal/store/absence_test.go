@@ -44,18 +44,22 @@ func TestAbsenceAddsUp(t *testing.T) {
 func TestMadeAnewIsANewGeneration(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	created := func(day int, count int64) []registry.Image {
-		at := time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC)
+	created := func(at time.Time, count int64) []registry.Image {
 		return []registry.Image{{
-			Name: "a", PullCount: count, Counted: true, LatestTag: fmt.Sprint("v", day),
+			Name: "a", PullCount: count, Counted: true, LatestTag: fmt.Sprint("v", count),
 			Created: registry.Timestamp{Raw: at.Format(time.DateTime), At: at},
 		}}
 	}
-	w.look(registry.Complete, created(1, 100))
-	w.look(registry.Complete, created(2, 3))
-	w.expect("history", historySQL, "a|30T11:00|-|100|-|1|1", "a|30T12:00|30T11:00|3|3|7|2")
-	w.expect("events", eventSQL, "30T12:00|a|tag_pushed|v1|v2")
-	w.expect("image", `SELECT created_at, create_time_raw, generation FROM syncer.images`, "02T00:00|2026-01-02 00:00:00|2")
+	w.look(registry.Complete, created(start.AddDate(0, 0, -10), 100)) // 11:00
+	w.look(registry.Complete, created(start, 3))                      // 12:00, made an hour before it was last seen: a zone may be wrong
+	w.look(registry.Complete, created(start.AddDate(0, 0, -2), 2))    // 13:00, an earlier moment
+	w.look(registry.Complete, created(start.Add(-24*time.Hour), 2))   // 14:00, later, but more than a day before it was last seen
+	w.look(registry.Complete, created(start.Add(-20*time.Hour), 1))   // 15:00
+	w.look(registry.Complete, created(start, 4))                      // 16:00, not fallen
+	w.expect("history", historySQL, "a|30T11:00|-|100|-|1|1", "a|30T12:00|30T11:00|3|3|7|2", "a|30T13:00|30T12:00|2|0|5|2",
+		"a|30T15:00|30T14:00|1|1|7|3", "a|30T16:00|30T15:00|4|3|3|3")
+	w.expect("events", eventSQL, "30T12:00|a|tag_pushed|v100|v3", "30T13:00|a|tag_pushed|v3|v2", "30T15:00|a|tag_pushed|v2|v1", "30T16:00|a|tag_pushed|v1|v4")
+	w.expect("image", `SELECT created_at, create_time_raw, generation FROM syncer.images`, "30T10:00|2026-03-30 10:00:00|3")
 }
 
 func many(n int) []registry.Image {
@@ -103,7 +107,7 @@ func TestHeldRepoIsReleased(t *testing.T) {
 	w := newWorld(t)
 	w.look(registry.Complete, many(40))
 	for range 3 {
-		if got := w.look(registry.Complete, append(many(5), images("fresh", 1)...)); got.Status != registry.RepoHeld || !got.Complete {
+		if got := w.look(registry.Complete, append(many(5), images("fresh", 1)...)); got.Status != registry.RepoHeld || got.Complete {
 			t.Fatalf("a held repo must stay held until it is released: %+v", got)
 		}
 	}

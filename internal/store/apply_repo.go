@@ -13,7 +13,7 @@ func queueRepoUpdates(b *pgx.Batch, looks []*look) {
 	b.Queue(`
 -- name: UpdateRepos
 UPDATE syncer.repos r SET
-    project_id = COALESCE(NULLIF(u.project_id, ''), r.project_id),
+    project_id = COALESCE(NULLIF(u.project_id, ''), r.project_id), project_at = CASE WHEN u.project_id <> '' THEN u.at ELSE r.project_at END,
     next_image = u.next_image, images = u.images, pull_count = u.pull_count, held_since = u.held_since,
     first_seen_at = LEAST(r.first_seen_at, u.at), last_look_at = u.at, last_attempt_at = u.at,
     last_complete_at = CASE WHEN u.proves THEN u.at ELSE r.last_complete_at END,
@@ -49,7 +49,7 @@ ON CONFLICT (repo_id, day) DO UPDATE SET
     pulls = syncer.capped(d.pulls::numeric + EXCLUDED.pulls), rises = d.rises + EXCLUDED.rises`,
 		each(looks, func(l **look) int64 { return (*l).repoID }),
 		each(looks, func(l **look) time.Time { return dayOf((*l).at) }),
-		each(looks, func(l **look) bool { return (*l).proves() }),
+		each(looks, func(l **look) bool { return (*l).proves() && !(*l).leaving }),
 		each(looks, func(l **look) int64 { return (*l).live }),
 		each(looks, func(l **look) int64 { return (*l).pulls }),
 		each(looks, func(l **look) int32 { return (*l).rises }))

@@ -264,7 +264,7 @@ func TestSchemaMadeAgainUnderAProcess(t *testing.T) {
 	if got := w.look(registry.Complete, many(3)); got.New != 3 {
 		t.Errorf("%+v", got)
 	}
-	w.exec(`DROP TABLE syncer.history_y2026m03, syncer.image_days_y2026m03, syncer.looks_y2026m03`) // restored without it
+	w.exec(`DROP TABLE syncer.readings_y2026m03, syncer.image_days_y2026m03, syncer.looks_y2026m03`) // restored without it
 	if got := w.look(registry.Complete, many(4)); got.New != 1 {
 		t.Errorf("%+v", got)
 	}

@@ -73,7 +73,7 @@ func TestNewerArchiveBecomesCurrent(t *testing.T) {
 	newer.Image.LatestTag, newer.Repo.ProjectID = "v9", "org-2"
 	w.load(newer)
 	w.expect("images", `SELECT image, pull_count, latest_tag, last_seen_at FROM reporting.images ORDER BY image`, "a|8|v9|30T14:00", "b|7|v1|30T12:00")
-	w.expect("repo", `SELECT project_id, pull_count, last_look_at, last_complete_at FROM syncer.repos`, "org-2|15|30T14:00|30T12:00")
+	w.expect("repo", `SELECT project_id, pull_count, last_look_at, last_archived_at, last_complete_at FROM syncer.repos`, "org-2|15|30T12:00|30T14:00|30T12:00")
 	w.now = start.Add(3 * time.Hour)                            // a clock that is behind the archive
 	w.look(registry.Complete, images("a", 9, "b", 7, "new", 3)) // 4
 	w.expect("history", `SELECT i.name, h.observed_at::text, h.since, h.pull_count, h.pulls, h.kind FROM syncer.readings h JOIN syncer.images i USING (image_id) WHERE h.kind > 1 ORDER BY 1, 2`,
@@ -117,10 +117,10 @@ func TestImportAfterRetention(t *testing.T) {
 		t.Fatalf("verify before: %q", found)
 	}
 	sum := w.load(w.seen(3, "a", 9), w.seen(19*24, "a", 9), w.seen(20*24+12, "a", 11), w.seen(22*24, "still", 4), w.seen(22*24, "b", 1))
-	if diff := cmp.Diff(store.Imported{Observations: 5, TooOld: 2, Repos: 1, Images: 3, ImagesNew: 1, ImagesMoved: 1, RowsAdded: 3, RowsChanged: 1}, sum); diff != "" {
+	if diff := cmp.Diff(store.Imported{Observations: 5, TooOld: 1, Repos: 1, Images: 3, ImagesNew: 1, ImagesMoved: 2, RowsAdded: 4, RowsChanged: 2}, sum); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	w.expect("history", historySQL, "a|19T10:00|30T12:00|10|2|3|1", "a|19T22:00|19T10:00|11|1|3|1", "a|20T10:00|19T22:00|12|1|3|1",
+	w.expect("history", historySQL, "a|18T10:00|30T12:00|9|1|3|1", "a|19T10:00|18T10:00|10|1|3|1", "a|19T22:00|19T10:00|11|1|3|1", "a|20T10:00|19T22:00|12|1|3|1",
 		"b|21T10:00|-|1|-|1|1", "still|21T10:00|30T11:00|4|3|3|1")
 	if found := w.verify(false); len(found) > 0 {
 		t.Errorf("verify: %q", found)

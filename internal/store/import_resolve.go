@@ -86,10 +86,12 @@ WHERE NOT EXISTS (SELECT FROM syncer.looks t
 const mergeRepos = `
 -- name: MergeImportedRepos
 UPDATE syncer.repos r SET
-    project_id = CASE WHEN k.project_id <> '' AND (r.project_id = '' OR k.last_at > GREATEST(r.last_look_at, r.last_archived_at))
-                      THEN k.project_id ELSE r.project_id END,
+    (project_id, project_at) = (
+        SELECT p.id, p.at FROM (VALUES (r.project_id, r.project_at), (k.project_id, k.project_at)) AS p (id, at)
+        WHERE p.id <> '' OR k.project_id = '' ORDER BY p.at DESC NULLS LAST, p.id COLLATE "C" DESC LIMIT 1),
     next_image = r.next_image + (SELECT count(*) FROM import_images i WHERE i.repo_id = r.repo_id AND NOT i.known),
     first_seen_at = LEAST(r.first_seen_at, k.first_at),
-    last_archived_at = GREATEST(r.last_archived_at, k.last_at)
+    -- A moment at which a run looked too is that look's.
+    last_archived_at = GREATEST(r.last_archived_at, (SELECT max(at) FROM syncer.looks l WHERE l.repo_id = r.repo_id AND at BETWEEN k.first_at AND k.last_at AND run_id IS NULL))
 FROM import_repos k
 WHERE r.repo_id = k.repo_id`

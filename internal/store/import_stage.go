@@ -58,8 +58,8 @@ type stagedRepo struct {
 	Ref       int32
 	Source    string
 	Name      string
-	Project   string // the newest that was given
-	projectAt time.Time
+	Project   string     // the newest that was given
+	ProjectAt *time.Time // when that was
 }
 
 var stagedRepos = &table[stagedRepo]{"import_repos", 0, []column[stagedRepo]{
@@ -67,6 +67,7 @@ var stagedRepos = &table[stagedRepo]{"import_repos", 0, []column[stagedRepo]{
 	col("source", `text COLLATE "C"`, func(r *stagedRepo) *string { return &r.Source }),
 	col("name", `text COLLATE "C"`, func(r *stagedRepo) *string { return &r.Name }),
 	col("project_id", "text", func(r *stagedRepo) *string { return &r.Project }),
+	col("project_at", "timestamptz", func(r *stagedRepo) **time.Time { return &r.ProjectAt }),
 }}
 
 // staging takes observations as they come into temporary tables.
@@ -157,8 +158,8 @@ func (st *staging) repo(o *registry.Observation) int32 {
 		st.repos = append(st.repos, stagedRepo{Ref: ref, Source: o.Repo.Key.Source, Name: o.Repo.Key.Name})
 	}
 	r, project := &st.repos[ref], o.Repo.ProjectID
-	if project != "" && (o.At.After(r.projectAt) || o.At.Equal(r.projectAt) && project > r.Project) {
-		r.Project, r.projectAt = project, o.At
+	if at := value(r.ProjectAt); project != "" && (o.At.After(at) || o.At.Equal(at) && project > r.Project) {
+		r.Project, r.ProjectAt = project, &o.At
 	}
 	return ref
 }

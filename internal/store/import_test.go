@@ -49,6 +49,7 @@ func TestImportIntoAnEmptyDatabase(t *testing.T) {
 	w := newWorld(t)
 	o := w.seen(30, "a", 3)
 	o.Image.LatestTag, o.Image.Created = "v2", registry.Timestamp{Raw: "2026-01-01T00:00:00Z"}
+	o.At = o.At.Add(5 * time.Hour) // six hours after the fall was seen
 	sum := w.load(w.seen(3, "a", 15), w.seen(1, "a", 10), w.seen(2, "a", 10), o, w.seen(29, "a", 3), w.seen(2, "b", 1))
 	if diff := cmp.Diff(store.Imported{Observations: 6, Repos: 1, Images: 2, ImagesNew: 2, RowsAdded: 5}, sum); diff != "" {
 		t.Errorf("sum (-want +got):\n%s", diff)
@@ -57,15 +58,15 @@ func TestImportIntoAnEmptyDatabase(t *testing.T) {
 		"a|30T11:00|-|10|-|1|1",
 		"a|30T13:00|30T12:00|15|5|3|1",
 		"a|31T15:00|30T13:00|3|0|5|1",
-		"a|31T16:00|31T15:00|3|3|7|1",
+		"a|31T21:00|31T15:00|3|3|7|1",
 		"b|30T12:00|-|1|-|1|1")
 	w.expect("images", `SELECT name, pull_count, kind, latest_tag, created_at, first_seen_at, absent_at, last_seen_at, last_counted_at, last_pulled_at FROM syncer.images ORDER BY name`,
-		"a|3|7|v2|01T00:00|30T11:00|-|-|-|31T16:00", "b|1|1|-|-|30T12:00|-|30T12:00|-|-")
+		"a|3|7|v2|01T00:00|30T11:00|-|31T21:00|-|31T21:00", "b|1|1|-|-|30T12:00|-|30T12:00|-|-")
 	w.expect("roll-up", `SELECT i.name, d.day, d.pulls, d.pull_count, d.resets FROM syncer.image_days d JOIN syncer.images i USING (image_id) ORDER BY 1, 2`,
 		"a|30T00:00|5|15|0", "a|31T00:00|3|3|1", "b|30T00:00|-|1|0")
 	w.expect("repo days", `SELECT day, looks, complete_looks, images, pulls FROM syncer.repo_days ORDER BY day`, "30T00:00|3|0|2|5", "31T00:00|2|0|2|3")
-	w.expect("repo", `SELECT images, pull_count, next_image, first_seen_at, last_look_at, last_complete_at, last_attempt_at FROM syncer.repos`,
-		"2|4|3|30T11:00|31T16:00|-|-")
+	w.expect("repo", `SELECT images, pull_count, next_image, first_seen_at, last_look_at, last_archived_at, last_complete_at, last_attempt_at FROM syncer.repos`,
+		"2|4|3|30T11:00|-|31T21:00|-|-")
 	if found := w.verify(false); len(found) > 0 {
 		t.Errorf("verify: %q", found)
 	}
@@ -110,6 +111,8 @@ SELECT concat_ws('|', 'image', i.name, i.pull_count, i.kind, 'believed', i.belie
                  'pulled', i.last_pulled_at, 'absence', i.absence, i.missing_since, i.deleted_at)
 FROM i JOIN r USING (repo_id)
 UNION ALL
+SELECT concat_ws('|', 'event', e.at, i.name, e.event, 'old', e.old_value, 'new', e.new_value) FROM syncer.events e JOIN i USING (image_id)
+UNION ALL
 SELECT concat_ws('|', 'repo', images, pull_count, first_seen_at) FROM r
 UNION ALL
 SELECT concat_ws('|', 'repo day', d.day, d.looks, d.complete_looks, d.images, d.pulls) FROM syncer.repo_days d JOIN r USING (repo_id)
@@ -150,7 +153,7 @@ func drawLooks(t *rapid.T, key registry.RepoKey, everything bool) [][]registry.O
 		modes = modes[:2]
 	}
 	times := rapid.SampledFrom(modes).Draw(t, "create times")
-	counts, made := map[string]int64{}, map[string]int{}
+	counts, made, tags := map[string]int64{}, map[string]int{}, map[string]string{"a": "v1", "b": "v1", "c": "v1"}
 	at := start
 	var looks [][]registry.Observation
 	for range rapid.IntRange(1, 14).Draw(t, "looks") {
@@ -174,7 +177,10 @@ func drawLooks(t *rapid.T, key registry.RepoKey, everything bool) [][]registry.O
 			if !everything && rapid.IntRange(0, 5).Draw(t, "unseen") == 0 {
 				continue
 			}
-			o := registry.Observation{At: at, Repo: registry.Repo{Key: key}, Image: registry.Image{Name: name, PullCount: count(), Counted: true}}
+			o := registry.Observation{At: at, Repo: registry.Repo{Key: key}, Image: registry.Image{Name: name, PullCount: count(), Counted: true, LatestTag: tags[name]}}
+			if rapid.IntRange(0, 9).Draw(t, "push") == 0 {
+				tags[name] = rapid.SampledFrom([]string{"v1", "v2", "v3"}).Draw(t, "tag")
+			}
 			silent := times == "none" || times == "sometimes" && rapid.Bool().Draw(t, "silent")
 			if !silent {
 				created := start.AddDate(0, 0, made[name])

@@ -38,7 +38,7 @@ func TestReadsAreLinear(t *testing.T) {
 			f.sync()
 			f.reconnect()
 			limit("quiet run", "repos", repos, 6)
-			if _, err := f.s.Verify(t.Context(), store.VerifyOptions{}, func(d store.Difference) { t.Error(d) }); err != nil {
+			if _, err := f.s.Verify(t.Context(), store.VerifyOptions{Zone: utc}, func(d store.Difference) { t.Error(d) }); err != nil {
 				t.Fatal(err)
 			}
 			f.reconnect()
