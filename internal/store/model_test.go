@@ -2,225 +2,425 @@ package store_test
 
 import (
 	"fmt"
-	"maps"
+	"math"
 	"slices"
-	"testing"
+	"strconv"
+	"strings"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"syncer/internal/registry"
 )
 
-// reading is one row that a look at a repo showed.
-type reading struct {
-	count   int64
-	counted bool
-	created time.Time
-}
-
-// modelLook is one look at a repo as it was shown to the store.
-type modelLook struct {
+// sight is what one moment says of one image: all of it, nothing is left out because it stood before.
+type sight struct {
 	at       time.Time
+	archived bool
+	absent   bool
+	weight   int // evidence of absence
+	counted  bool
+	count    int64
+	tag      string // of a look of a run: empty is known to be none
+	created  string
+	updated  string
+}
+
+// moment is what one look says of a repo.
+type moment struct {
+	at       time.Time
+	archived bool
+	left     bool // the repo left the lists: a look at nothing
 	complete bool
-	rows     map[string]reading
+	weight   int
+	images   map[string]sight
 }
 
-// model is one repo: the truth that moves, and every look at it.
-type model struct {
-	key   registry.RepoKey
-	truth map[string]*reading
-	looks []modelLook
+// modelImage is what the words of the design make of one image's sights. It visits each, shares no code with the program and keeps
+// lists where the program keeps a state.
+type modelImage struct {
+	name    string
+	sights  []sight
+	rows    []modelRow
+	events  []modelEvent
+	absence int
+	first   time.Time
+	absent  time.Time // last complete look before that
+	last    sight     // last time it was there
+	missing time.Time
+	deleted time.Time
+	tag     *string
+	made    time.Time // last CreateTime understood
+	update  string
+	counted []sight // sights whose count was read, since the believed count was settled last
+	read    int     // how many counts were read
+	before  sight   // the last of them
+	settled int64   // believed count
+	anew    int     // generation
 }
 
-var modelNames = []string{"always", "a", "b", "c", "d"}
+type modelRow struct {
+	at, since    time.Time
+	count, pulls int64
+	kind         string
+	generation   int
+}
 
-// look moves the truth and reads it, now and then through a glitch, or without some rows or their counts.
-func (m *model) look(t *rapid.T, at time.Time) registry.Snapshot {
-	l := modelLook{at: at, complete: rapid.Bool().Draw(t, "complete"), rows: map[string]reading{}}
-	snap := registry.Snapshot{Repo: registry.Repo{Key: m.key}, StartedAt: at, FinishedAt: at, Evidence: registry.Complete}
-	if !l.complete {
-		snap.Evidence = rapid.SampledFrom([]registry.Evidence{registry.Drifting, registry.Partial}).Draw(t, "evidence")
+type modelEvent struct {
+	at        time.Time
+	kind      string
+	old, neue string
+}
+
+// modelRepo is a repo as all that is known of it says it is.
+type modelRepo struct {
+	name    string
+	moments []moment
+	images  []*modelImage
+}
+
+// understand parses the only notation that stories have.
+func understand(created string) time.Time {
+	at, err := time.Parse(time.RFC3339, created)
+	if err != nil {
+		return time.Time{}
 	}
-	for _, name := range modelNames {
-		r, ok := m.read(t, name, at)
-		if !ok {
+	return at
+}
+
+// modelOf derives a repo from every look of runs and every observation of archives, in whatever order.
+func modelOf(name string, looks []moment, archive []registry.Observation) *modelRepo {
+	r := &modelRepo{name: name}
+	at := map[time.Time]int{}
+	for _, l := range looks {
+		at[l.at] = len(r.moments)
+		r.moments = append(r.moments, l)
+	}
+	for _, o := range archive {
+		i, known := at[o.At]
+		if !known {
+			i = len(r.moments)
+			at[o.At] = i
+			r.moments = append(r.moments, moment{at: o.At, archived: true, images: map[string]sight{}})
+		}
+		m := &r.moments[i]
+		if !m.archived {
+			continue // the run says itself what it read
+		}
+		m.complete = m.complete || o.Look == "complete"
+		if o.Image.Name == "" {
 			continue
 		}
-		l.rows[name] = r
-		snap.Images = append(snap.Images, registry.Image{
-			Name: name, PullCount: r.count, Counted: r.counted, LatestTag: "v1",
-			Created: registry.Timestamp{Raw: fmt.Sprint(r.created.Unix()), At: r.created},
-		})
+		s := sight{
+			at: o.At, archived: true, absent: o.Absent > 0, weight: int(o.Absent), counted: o.Absent == 0, count: o.Image.PullCount,
+			tag: o.Image.LatestTag, created: o.Image.Created.Raw, updated: o.Image.Updated.Raw,
+		}
+		if other, twice := m.images[o.Image.Name]; twice {
+			s = together(s, other)
+		}
+		m.images[o.Image.Name] = s
 	}
-	m.looks = append(m.looks, l)
-	return snap
+	slices.SortFunc(r.moments, func(a, b moment) int { return a.at.Compare(b.at) })
+	r.derive()
+	return r
 }
 
-func (m *model) read(t *rapid.T, name string, at time.Time) (reading, bool) {
-	truth := m.truth[name]
-	if truth == nil {
-		if name != "always" && rapid.Bool().Draw(t, "not yet") {
-			return reading{}, false
-		}
-		truth = &reading{count: rapid.Int64Range(0, 50).Draw(t, "first"), created: at.Add(-time.Hour)}
-		m.truth[name] = truth
+// together is what two archives say of one moment.
+func together(a, b sight) sight {
+	switch {
+	case a.absent && b.absent:
+		a.weight = max(a.weight, b.weight)
+		return a
+	case a.absent || a.count < b.count && !b.absent:
+		return b
+	case b.absent || b.count < a.count:
+		return a
 	}
-	switch rapid.IntRange(0, 11).Draw(t, "move") {
-	case 0:
-		truth.count, truth.created = rapid.Int64Range(0, 5).Draw(t, "anew"), at
-	case 1:
-		truth.count = rapid.Int64Range(0, truth.count).Draw(t, "fallen")
-	case 2, 3, 4, 5:
-		truth.count += rapid.Int64Range(1, 20).Draw(t, "pulled")
-	}
-	r := *truth
-	r.counted = true
-	if name == "always" { // or a list is suddenly empty, which is another story
-		return r, true
-	}
-	switch rapid.IntRange(0, 9).Draw(t, "sight") {
-	case 0:
-		return r, false
-	case 1:
-		r.counted, r.count = false, 0
-	case 2:
-		r.count = 0
-	}
-	return r, true
+	a.tag, a.created, a.updated = max(a.tag, b.tag), max(a.created, b.created), max(a.updated, b.updated)
+	return a
 }
 
-// history is what DESIGN's table of kinds makes of an image's readings, from all of them at once.
-func (m *model) history(name string) (rows []string, days map[string]string) {
-	days = map[string]string{}
-	type dayTotal struct{ pulls, count, resets int64 }
-	totals := map[string]*dayTotal{}
-	var absent, counted *time.Time // last look that proved absence before the first sight; last one that read the count
-	var last, doubted int64        // last count; the count before a doubtful drop
-	var created time.Time
-	kind, generation, seen := "", 1, false
-	for i := range m.looks {
-		l := &m.looks[i]
-		r, ok := l.rows[name]
-		if !ok && !seen && l.complete {
-			absent = &l.at
+func (r *modelRepo) derive() {
+	names := map[string]bool{}
+	for _, m := range r.moments {
+		for name := range m.images {
+			names[name] = true
 		}
-		seen = seen || ok
-		if !ok || !r.counted {
+	}
+	for name := range names {
+		m := &modelImage{name: name}
+		for _, l := range r.moments {
+			s, there := l.images[name]
+			switch {
+			case there:
+				m.observe(s)
+			case !l.archived:
+				m.observe(sight{at: l.at, absent: true, weight: l.weight})
+			}
+		}
+		if !m.first.IsZero() {
+			r.images = append(r.images, m)
+		}
+	}
+	slices.SortFunc(r.images, func(a, b *modelImage) int { return strings.Compare(a.name, b.name) })
+}
+
+func (m *modelImage) event(at time.Time, kind, old, neue string) {
+	m.events = append(m.events, modelEvent{at, kind, old, neue})
+}
+
+func (m *modelImage) observe(s sight) {
+	if s.absent {
+		m.unseen(s)
+		return
+	}
+	if m.first.IsZero() {
+		m.first = s.at
+	}
+	switch {
+	case !m.deleted.IsZero():
+		m.event(s.at, "reappeared", "deleted", "-")
+	case !m.missing.IsZero():
+		m.event(s.at, "reappeared", "missing", "-")
+	}
+	m.absence, m.missing, m.deleted, m.last = 0, time.Time{}, time.Time{}, s
+	if s.tag != "" || !s.archived {
+		if m.tag != nil && s.tag != "" && *m.tag != s.tag {
+			m.event(s.at, "tag_pushed", *m.tag, s.tag)
+		}
+		m.tag = &s.tag
+	}
+	if s.updated != "" {
+		m.update = s.updated
+	}
+	if s.counted {
+		m.count(s)
+	}
+}
+
+func (m *modelImage) unseen(s sight) {
+	if m.first.IsZero() {
+		if s.weight == 2 || s.archived && s.weight == 4 {
+			m.absent = s.at
+		}
+		return
+	}
+	old := "-"
+	if m.read > 0 {
+		old = strconv.FormatInt(m.before.count, 10)
+	}
+	m.absence += s.weight
+	if m.absence >= 2 && m.missing.IsZero() {
+		m.missing = s.at
+		m.event(s.at, "missing", old, "-")
+	}
+	if m.absence >= 4 && m.deleted.IsZero() {
+		m.deleted = s.at
+		m.event(s.at, "deleted", old, "-")
+	}
+}
+
+// count judges a count by the table of kinds.
+func (m *modelImage) count(s sight) {
+	made := understand(s.created)
+	row := modelRow{at: s.at, since: m.before.at, count: s.count}
+	fallen := slices.IndexFunc(m.counted, func(c sight) bool { return c.count < m.settled })
+	lowest := s.count
+	for _, c := range m.counted {
+		if c.count < m.settled {
+			lowest = min(lowest, c.count)
+		}
+	}
+	late := fallen >= 0 && s.at.Sub(m.counted[fallen].at) >= 6*time.Hour
+	switch {
+	case m.read == 0:
+		row.since, row.kind, row.pulls, m.anew = m.absent, "new", s.count, 1
+		if m.absent.IsZero() {
+			row.kind, row.pulls = "baseline", 0
+		}
+	case s.count < m.settled && !m.made.IsZero() && made.After(m.made) && !made.Before(m.before.at.Add(-26*time.Hour)):
+		row.kind, row.pulls = "reset", s.count
+		m.anew++
+	case s.count >= m.settled && fallen >= 0:
+		row.kind, row.pulls = "recovered", s.count-m.settled
+	case s.count > m.settled:
+		row.kind, row.pulls = "increase", s.count-m.settled
+	case s.count == m.settled:
+	case late && lowest < m.settled-lowest:
+		row.kind, row.pulls = "reset", s.count
+	case late:
+		row.kind, row.pulls = "correction", s.count-lowest
+	case fallen < 0 || s.count != m.before.count:
+		row.kind = "suspect"
+	}
+	m.read++
+	m.before = s
+	m.counted = append(m.counted, s)
+	if !made.IsZero() {
+		m.made = made
+	}
+	if row.kind == "" {
+		return
+	}
+	if row.kind != "suspect" {
+		m.settled, m.counted = s.count, nil
+	}
+	row.generation = m.anew
+	m.rows = append(m.rows, row)
+}
+
+// text is a line of a dump, NULL and what is not there a dash.
+func text(values ...any) string {
+	list := make([]string, len(values))
+	for i, v := range values {
+		switch v := v.(type) {
+		case nil:
+			list[i] = "-"
+		case time.Time:
+			list[i] = "-"
+			if !v.IsZero() {
+				list[i] = strings.TrimSuffix(v.UTC().Format("2006-01-02T15:04:05.999999"), "T00:00:00")
+			}
+		default:
+			list[i] = fmt.Sprint(v)
+		}
+	}
+	return strings.Join(list, "|")
+}
+
+func plus(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}
+
+func dayOf(at time.Time) time.Time { return at.UTC().Truncate(24 * time.Hour) }
+
+// there reports whether the image counted as there at the end of a moment.
+func (m *modelImage) there(at time.Time) bool {
+	there := !m.first.After(at)
+	for _, e := range m.events {
+		if !e.at.After(at) && e.kind == "deleted" {
+			there = false
+		} else if !e.at.After(at) && e.kind == "reappeared" {
+			there = true
+		}
+	}
+	return there
+}
+
+// modelDumps are the queries that a model answers too.
+var modelDumps = map[string]string{
+	"history": `SELECT repo, image, observed_at, since, pull_count, pulls, kind, generation FROM reporting.pull_history WHERE source = $1`,
+	"days":    `SELECT repo, image, day, pulls, pull_count, resets FROM reporting.pulls_daily WHERE source = $1`,
+	"events":  `SELECT repo, image, at, event, old_value, new_value FROM reporting.image_events WHERE source = $1`,
+	"images": `SELECT repo, image, pull_count, latest_tag, created_at, updated_at, first_seen_at, last_seen_at, last_pulled_at, missing_since,
+deleted_at, generation FROM reporting.images WHERE source = $1`,
+	"repo days": `SELECT repo, day, pulls, images, looks, complete_looks FROM reporting.repo_daily WHERE source = $1`,
+	"repos":     `SELECT repo, images, pull_count, first_seen_at, last_complete_sync_at FROM reporting.repos WHERE source = $1`,
+}
+
+// dump is the model's answer to these queries; days go on to the last.
+func (r *modelRepo) dump(out map[string][]string, last time.Time) {
+	add := func(what string, values ...any) {
+		out[what] = append(out[what], text(append([]any{r.name}, values...)...))
+	}
+	pulls := map[time.Time]int64{}
+	var images, sum int64
+	for _, m := range r.images {
+		m.dump(add, pulls)
+		if m.deleted.IsZero() {
+			images, sum = images+1, plus(sum, m.before.count)
+		}
+	}
+	var first, complete time.Time
+	looks, whole := map[time.Time]int{}, map[time.Time]int{}
+	for _, l := range r.moments {
+		if l.left {
 			continue
 		}
-		since, next, pulls := counted, "", int64(0)
-		switch {
-		case kind == "" && absent == nil:
-			next, since = "1 baseline", nil
-		case kind == "":
-			next, pulls, since = "2 new", r.count, absent
-		case !r.created.Equal(created):
-			next, pulls = "7 reset", r.count
-			generation++
-		case kind == "5 suspect" && r.count >= doubted:
-			next, pulls = "6 recovered", r.count-doubted
-		case kind == "5 suspect":
-			next, pulls = "7 reset", r.count
-		case r.count > last:
-			next, pulls = "3 increase", r.count-last
-		case r.count < last && 2*(last-r.count) <= last:
-			next = "4 correction"
-		case r.count < last:
-			next, doubted = "5 suspect", last
+		if first.IsZero() {
+			first = l.at
 		}
-		counted, last, created = &l.at, r.count, r.created
-		if next == "" {
-			continue
+		looks[dayOf(l.at)]++
+		if l.complete {
+			whole[dayOf(l.at)]++
 		}
-		kind = next
-		text, day := fmt.Sprint(pulls), l.at.Format(time.DateOnly)
-		if totals[day] == nil {
-			totals[day] = &dayTotal{pulls: -1}
+		if l.complete && !l.archived {
+			complete = l.at
 		}
-		total := totals[day]
-		if next == "1 baseline" {
-			text = "-"
+	}
+	if first.IsZero() {
+		return
+	}
+	for day := dayOf(first); !day.After(last); day = day.AddDate(0, 0, 1) {
+		there := 0
+		for _, m := range r.images {
+			if m.there(day.Add(24*time.Hour - time.Microsecond)) {
+				there++
+			}
+		}
+		add("repo days", day, pulls[day], there, looks[day], whole[day])
+	}
+	add("repos", images, sum, first, complete)
+}
+
+func (m *modelImage) dump(add func(what string, values ...any), pulls map[time.Time]int64) {
+	type total struct {
+		pulls, count int64
+		known        bool
+		resets       int
+	}
+	days := map[time.Time]*total{}
+	var pulled time.Time
+	believed := "-"
+	for _, row := range m.rows {
+		day := days[dayOf(row.at)]
+		if day == nil {
+			day = &total{}
+			days[dayOf(row.at)] = day
+		}
+		day.count = row.count
+		if row.kind == "baseline" {
+			add("history", m.name, row.at, row.since, row.count, nil, row.kind, row.generation)
 		} else {
-			total.pulls = max(total.pulls, 0) + pulls
+			add("history", m.name, row.at, row.since, row.count, row.pulls, row.kind, row.generation)
+			day.known, day.pulls = true, plus(day.pulls, row.pulls)
 		}
-		total.count = r.count
-		if next == "7 reset" {
-			total.resets++
+		if row.kind == "reset" {
+			day.resets++
+			add("events", m.name, row.at, "reset", believed, row.count)
 		}
-		rows = append(rows, fmt.Sprintf("%s|%s|%s|%d|%s|%c|%d", name, stamp(&l.at), stamp(since), r.count, text, next[0], generation))
-	}
-	for day, total := range totals {
-		pulls := fmt.Sprint(total.pulls)
-		if total.pulls < 0 {
-			pulls = "-"
+		if row.kind != "suspect" {
+			believed = fmt.Sprint(row.count)
 		}
-		days[day] = fmt.Sprintf("%s|%s|%s|%d|%d", name, day, pulls, total.count, total.resets)
-	}
-	return rows, days
-}
-
-func stamp(t *time.Time) string {
-	if t == nil {
-		return "-"
-	}
-	return t.Format("2006-01-02 15:04")
-}
-
-// check compares all that the store wrote of the repo with the model.
-func (m *model) check(t *rapid.T, w *world) {
-	var rows, days []string
-	for _, name := range slices.Sorted(slices.Values(modelNames)) {
-		h, d := m.history(name)
-		rows = append(rows, h...)
-		days = append(days, slices.Sorted(maps.Values(d))...)
-	}
-	const of = `JOIN syncer.images i USING (image_id) JOIN syncer.repos r USING (repo_id) WHERE r.name = $1 ORDER BY i.name COLLATE "C", 2`
-	const minute = `'YYYY-MM-DD HH24:MI'`
-	got := w.query(`SELECT i.name, to_char(h.observed_at, `+minute+`), to_char(h.since, `+minute+`), h.pull_count, h.pulls, h.kind, h.generation
-FROM syncer.readings h `+of, m.key.Name)
-	if !slices.Equal(got, rows) {
-		t.Fatalf("%s: history\n got %q\nwant %q\nof %+v", m.key.Name, got, rows, m.looks)
-	}
-	got = w.query(`SELECT i.name, to_char(d.day, 'YYYY-MM-DD'), d.pulls, d.pull_count, d.resets FROM syncer.image_days d `+of, m.key.Name)
-	if !slices.Equal(got, days) {
-		t.Fatalf("%s: roll-up\n got %q\nwant %q\nof %+v", m.key.Name, got, days, m.looks)
-	}
-}
-
-// 500 random histories, their repos applied in random order and company, are in the database what a model makes of the same
-// looks, row by row and day by day, and verify clean.
-func TestRandomHistories(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	round := 0
-	rapid.Check(t, func(rt *rapid.T) { // 100 times
-		round++
-		models := make([]*model, 5)
-		for i := range models {
-			models[i] = &model{key: registry.RepoKey{Source: "default", Name: fmt.Sprintf("repo%d-%d", round, i)}, truth: map[string]*reading{}}
+		if row.pulls > 0 {
+			pulled = row.at
 		}
-		for range rapid.IntRange(1, 12).Draw(rt, "rounds") {
-			w.now = w.now.Add(time.Duration(rapid.IntRange(1, 40).Draw(rt, "hours")) * time.Hour)
-			var snaps []registry.Snapshot
-			for _, i := range rapid.Permutation([]int{0, 1, 2, 3, 4}).Draw(rt, "order") {
-				if rapid.IntRange(0, 3).Draw(rt, "looked") > 0 {
-					snaps = append(snaps, models[i].look(rt, w.now))
-				}
-			}
-			if len(snaps) == 0 {
-				continue
-			}
-			together := rapid.IntRange(1, len(snaps)).Draw(rt, "together")
-			for group := range slices.Chunk(snaps, together) {
-				w.apply(group...)
-			}
-		}
-		for _, m := range models {
-			m.check(rt, w)
-		}
-	})
-	if found := w.verify(false); len(found) > 0 {
-		t.Errorf("%d differences, first %q", len(found), found[0])
 	}
+	for at, day := range days {
+		pulls[at] = plus(pulls[at], day.pulls)
+		if day.known {
+			add("days", m.name, at, day.pulls, day.count, day.resets)
+		} else {
+			add("days", m.name, at, nil, day.count, day.resets)
+		}
+	}
+	for _, e := range m.events {
+		old := e.old
+		if e.kind == "tag_pushed" && old == "" {
+			old = "-"
+		}
+		add("events", m.name, e.at, e.kind, old, e.neue)
+	}
+	tag, count := "-", "-"
+	if m.tag != nil && *m.tag != "" {
+		tag = *m.tag
+	}
+	if m.read > 0 {
+		count = fmt.Sprint(m.before.count)
+	}
+	if !m.absent.IsZero() {
+		add("events", m.name, m.first, "appeared", nil, tag)
+	}
+	add("images", m.name, count, tag, m.made, understand(m.update), m.first, m.last.at, pulled, m.missing, m.deleted, max(m.anew, 1))
 }
