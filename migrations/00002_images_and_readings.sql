@@ -21,7 +21,7 @@ CREATE TABLE syncer.images (
     update_time_raw text,
     updated_at      timestamptz,
     updated_from    timestamptz,
-    first_seen_at   timestamptz NOT NULL,
+    first_seen_at   timestamptz,
     absent_at       timestamptz,
     last_seen_at    timestamptz,
     last_counted_at timestamptz,
@@ -50,8 +50,8 @@ COMMENT ON COLUMN syncer.images.created_at IS 'The last CreateTime that could be
 COMMENT ON COLUMN syncer.images.update_time_raw IS 'UpdateTime as the API sent it last.';
 COMMENT ON COLUMN syncer.images.updated_at IS 'UpdateTime as far as it could be understood.';
 COMMENT ON COLUMN syncer.images.updated_from IS 'Moment of the archive that UpdateTime is out of; NULL when it is out of a look of a run.';
-COMMENT ON COLUMN syncer.images.first_seen_at IS 'First look that saw the image.';
-COMMENT ON COLUMN syncer.images.absent_at IS 'Last complete look before that, which did not hold it; NULL when there was none.';
+COMMENT ON COLUMN syncer.images.first_seen_at IS 'First look that saw the image; NULL while all there is are archives that say when it was not there.';
+COMMENT ON COLUMN syncer.images.absent_at IS 'Last complete look before that, which did not hold it; NULL when there was none. Of an image never seen, the last archived one.';
 COMMENT ON COLUMN syncer.images.last_seen_at IS 'Last look that saw the image, only when that is not the repo''s last_look_at.';
 COMMENT ON COLUMN syncer.images.last_counted_at IS 'Last look that could read the count, only when that is not the last look that saw the image.';
 COMMENT ON COLUMN syncer.images.last_pulled_at IS 'observed_at of the last row of the history with pulls above 0.';

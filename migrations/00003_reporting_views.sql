@@ -9,7 +9,7 @@ COMMENT ON SCHEMA reporting IS 'Stable views and functions over what syncer obse
 
 -- Both are written once an image, so they do not stand in the way of HOT updates of its counter.
 CREATE INDEX images_name ON syncer.images (name);
-CREATE INDEX images_appeared ON syncer.images (first_seen_at) WHERE absent_at IS NOT NULL;
+CREATE INDEX images_appeared ON syncer.images (first_seen_at) WHERE absent_at IS NOT NULL AND first_seen_at IS NOT NULL;
 -- Rows arrive in the order of time: a BRIN index finds the part of a day at a thousandth of a B-tree's size and cost.
 CREATE INDEX readings_time ON syncer.readings USING brin (observed_at) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX image_days_day ON syncer.image_days USING brin (day) WITH (pages_per_range = 32, autosummarize = on);
@@ -55,7 +55,8 @@ SELECT r.source,
        i.deleted_at,
        GREATEST(i.generation, 1)::bigint AS generation
 FROM syncer.images i
-JOIN syncer.repos r USING (repo_id);
+JOIN syncer.repos r USING (repo_id)
+WHERE i.first_seen_at IS NOT NULL;
 COMMENT ON VIEW reporting.images IS 'Every image ever seen, as last seen; deleted ones keep their row.';
 COMMENT ON COLUMN reporting.images.source IS 'Configured source (registry account) the image is read from.';
 COMMENT ON COLUMN reporting.images.project_id IS 'Project of the repo; empty for the account''s default project.';
@@ -198,7 +199,7 @@ UNION ALL
 SELECT i.first_seen_at, r.source, r.project_id, r.name, i.name, 'appeared', NULL, NULLIF(i.latest_tag, '')
 FROM syncer.images i
 JOIN syncer.repos r USING (repo_id)
-WHERE i.absent_at IS NOT NULL -- the first list of a repo is its stock, not news
+WHERE i.absent_at IS NOT NULL AND i.first_seen_at IS NOT NULL -- the first list of a repo is its stock, not news
 UNION ALL
 -- A drop is confirmed one row after it was seen: what was believed before stands in the last row that was not doubtful.
 SELECT h.observed_at, r.source, r.project_id, r.name, i.name, 'reset', b.pull_count::text, h.pull_count::text

@@ -16,7 +16,7 @@ type Looks struct {
 	From     time.Time // looks before it are unknown; zero: all are known
 	at       []int64   // microseconds since 1970
 	sum      []int32   // sum of weights up to and with the look
-	complete []int32   // number of looks of at least WeightComplete up to and with the look
+	complete []int32   // number of looks of WeightComplete up to and with the look
 }
 
 // Grow makes room for n more looks.
@@ -30,7 +30,7 @@ func (l *Looks) Grow(n int) {
 func (l *Looks) Add(look Look) {
 	i := len(l.at)
 	complete := int32(0)
-	if look.Weight >= WeightComplete {
+	if look.Weight == WeightComplete {
 		complete = 1
 	}
 	l.at = append(l.at, look.At.UnixMicro())
@@ -73,7 +73,7 @@ func (l *Looks) nextWeight(i, end int) int {
 	return i + sort.Search(end-i, func(k int) bool { return l.sum[i+k] > sum })
 }
 
-// lastComplete is the number of the last look in [i, end) of at least WeightComplete; -1 when there is none.
+// lastComplete is the number of the last look in [i, end) of WeightComplete; -1 when there is none.
 func (l *Looks) lastComplete(i, end int) int {
 	if end <= i || l.complete[end-1] == before(l.complete, i) {
 		return -1

@@ -132,7 +132,7 @@ func (m *model) presence(o seen) {
 		}
 		s.Absence, s.MissingSince, s.DeletedAt = 0, time.Time{}, time.Time{}
 	case s.FirstSeen.IsZero():
-		if o.weight >= 2 {
+		if o.weight == 2 || o.archived && o.weight > 2 {
 			s.AbsentAt = o.at
 		}
 	default:

@@ -40,7 +40,8 @@ func Step(s *State, o *Observation, out *Outcome) bool {
 // absent adds the evidence of an observation that did not hold the image.
 func (s *State) absent(o *Observation, out *Outcome) {
 	if s.FirstSeen.IsZero() {
-		if o.Weight >= WeightComplete {
+		// That the repo was not listed says nothing of what is in it.
+		if o.Weight == WeightComplete || o.Archived && o.Weight > WeightComplete {
 			s.AbsentAt = o.At
 		}
 		return

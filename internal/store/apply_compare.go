@@ -46,7 +46,7 @@ func writeLooks(ctx context.Context, tx pgx.Tx, looks []*look, c *changes) error
 var briefColumns = fmt.Sprintf(`image_id, name, pull_count, latest_tag, CASE WHEN live & %[1]d <> 0 THEN create_time_raw ELSE '' END,
     update_time_raw, generation, observed_at, last_pulled_at,
     fallen_at IS NULL AND last_seen_at IS NULL AND last_counted_at IS NULL AND absence = 0 AND updated_from IS NULL AND live IN (%[2]d, %[3]d),
-    deleted_at IS NULL`, replay.LiveCreated, settledLive|replay.LiveCreated, settledLive|replay.LiveNoCreated)
+    deleted_at IS NULL AND first_seen_at IS NOT NULL`, replay.LiveCreated, settledLive|replay.LiveCreated, settledLive|replay.LiveNoCreated)
 
 // settledLive are the flags of a settled image, together with whether a CreateTime was given.
 const settledLive = replay.LiveRow | replay.LiveCount | replay.LiveTag
@@ -127,7 +127,7 @@ func (cmp *comparison) brief(raw [][]byte) {
 		if raw[colLive][0] != 0 {
 			cmp.open = append(cmp.open, id)
 		}
-		return // what is deleted stays deleted
+		return // what is deleted, or was never there, stays so
 	}
 	l.found[i] = true
 	img := &l.snap.Images[i]

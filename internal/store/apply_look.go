@@ -97,6 +97,9 @@ func (l *look) add(c *changes, img *registry.Image) {
 // step lets replay judge what the look says of a known image, and notes what that changes.
 func (l *look) step(c *changes, m *image, o replay.Observation) {
 	s := m.state(value(l.lastLook))
+	if m.FirstSeenAt == nil && value(l.complete).After(s.AbsentAt) { // archives alone know of it, and that it was not there
+		s.AbsentAt = *l.complete
+	}
 	if l.take(c, m, &s, o) {
 		c.images.change = append(c.images.change, *m)
 		l.changed++

@@ -19,7 +19,7 @@ func (m *image) state(lastLook time.Time) replay.State {
 		},
 		Tag: textOf(m.LatestTag), CreatedRaw: value(m.CreateTimeRaw),
 		Updated:     registry.Timestamp{Raw: value(m.UpdateTimeRaw), At: value(m.UpdatedAt)},
-		UpdatedFrom: value(m.UpdatedFrom), FirstSeen: m.FirstSeenAt, AbsentAt: value(m.AbsentAt), LastSeen: lastLook,
+		UpdatedFrom: value(m.UpdatedFrom), FirstSeen: value(m.FirstSeenAt), AbsentAt: value(m.AbsentAt), LastSeen: lastLook,
 		LastPulled: value(m.LastPulledAt), Absence: int8(m.Absence), MissingSince: value(m.MissingSince), DeletedAt: value(m.DeletedAt),
 		Live: replay.LiveFlags(m.Live),
 	}
@@ -50,10 +50,10 @@ func (m *image) setState(s *replay.State, lastLook time.Time) {
 	m.FallenAt, m.Generation = optional(s.FallenAt), s.Generation
 	m.LatestTag, m.CreateTimeRaw, m.CreatedAt = nullText(s.Tag), optional(s.CreatedRaw), optional(s.Created)
 	m.UpdateTimeRaw, m.UpdatedAt, m.UpdatedFrom = optional(s.Updated.Raw), optional(s.Updated.At), optional(s.UpdatedFrom)
-	m.FirstSeenAt, m.AbsentAt, m.LastPulledAt = s.FirstSeen, optional(s.AbsentAt), optional(s.LastPulled)
+	m.FirstSeenAt, m.AbsentAt, m.LastPulledAt = optional(s.FirstSeen), optional(s.AbsentAt), optional(s.LastPulled)
 	m.LastSeenAt, m.LastCountedAt = nil, nil
 	if !s.LastSeen.Equal(lastLook) {
-		m.LastSeenAt = &s.LastSeen
+		m.LastSeenAt = optional(s.LastSeen)
 	}
 	if s.Generation > 0 && !s.LastCounted.Equal(s.LastSeen) {
 		m.LastCountedAt = &s.LastCounted

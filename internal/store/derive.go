@@ -62,6 +62,9 @@ func derive(d *derived, repo *repoFacts, zone *time.Location) rewrite {
 		past.State = d.image.state(repo.lastLook)
 	}
 	res := replay.Image(repo.looks, zone, &past)
+	if res.State.FirstSeen.IsZero() {
+		res.State.AbsentAt = lastAbsence(facts)
+	}
 
 	id := d.image.ID
 	out.readings = compareReadings(id, d.stored, facts[kept:], res.Rows)
@@ -83,6 +86,17 @@ func derive(d *derived, repo *repoFacts, zone *time.Location) rewrite {
 		out.image.Kind, out.image.ObservedAt = nil, nil
 	}
 	return out
+}
+
+// lastAbsence is the last moment at which an archive knows of an image that it was not there. The row of an image that was never seen
+// holds no more: looks of runs that do not hold it write nothing.
+func lastAbsence(facts []replay.Reading) (at time.Time) {
+	for i := range facts {
+		if facts[i].Absent && facts[i].Weight >= replay.WeightComplete {
+			at = facts[i].At
+		}
+	}
+	return at
 }
 
 // mergeArchive adds archived readings to stored ones, both in the order of time. A look of a run says itself what it read, so

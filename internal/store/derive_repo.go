@@ -44,13 +44,13 @@ func (r *repoTally) shift(d *derived, w *rewrite) {
 			r.addPulls(d.days[i].Day, value(d.days[i].Pulls), -1)
 		}
 		if !d.isNew {
-			r.addPresence(d.image.FirstSeenAt, d.events, -1)
+			r.addPresence(value(d.image.FirstSeenAt), d.events, -1)
 		}
 	}
 	for i := range w.wantDays {
 		r.addPulls(w.wantDays[i].Day, value(w.wantDays[i].Pulls), 1)
 	}
-	r.addPresence(w.image.FirstSeenAt, w.wantEvents, 1)
+	r.addPresence(value(w.image.FirstSeenAt), w.wantEvents, 1)
 }
 
 func (r *repoTally) addPulls(day time.Time, pulls, sign int64) {
@@ -182,7 +182,7 @@ func (r *repoTally) settle(ctx context.Context, tx pgx.Tx) error {
 -- name: SumUpRepo
 UPDATE syncer.repos r SET images = i.images, pull_count = i.pull_count
 FROM (SELECT count(*) AS images, COALESCE(syncer.capped(SUM(pull_count)), 0) AS pull_count
-      FROM syncer.images WHERE image_id > $1::bigint << 32 AND image_id < ($1::bigint + 1) << 32 AND deleted_at IS NULL) i
+      FROM syncer.images WHERE image_id > $1::bigint << 32 AND image_id < ($1::bigint + 1) << 32 AND deleted_at IS NULL AND first_seen_at IS NOT NULL) i
 WHERE r.repo_id = $1`, r.id)
 	return tx.SendBatch(ctx, b).Close()
 }

@@ -49,6 +49,9 @@ func (im *importer) merge(ctx context.Context) error {
 		}
 		im.opt.Progress(int(min(cursor.total, im.sum.Observations)), int(im.sum.Observations))
 	}
+	if err := im.onlyLookedAt(ctx); err != nil {
+		return err
+	}
 	if err := im.leaveRepo(ctx); err != nil {
 		return err
 	}
@@ -136,6 +139,26 @@ func (im *importer) enterRepo(ctx context.Context, id int64) error {
 	var err error
 	im.repo, err = openRepo(ctx, im.tx, id, im.horizon)
 	return err
+}
+
+// onlyLookedAt goes through the repos of which the import has nothing but looks.
+func (im *importer) onlyLookedAt(ctx context.Context) error {
+	rows, err := im.tx.Query(ctx, `
+-- name: OnlyLookedAt
+SELECT repo_id FROM import_repos k WHERE NOT EXISTS (SELECT FROM import_images i WHERE i.repo_id = k.repo_id) ORDER BY repo_id`)
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := im.enterRepo(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // leaveRepo writes what the images of the repo at hand come to for the repo.

@@ -24,7 +24,7 @@ type image struct {
 	UpdateTimeRaw *string
 	UpdatedAt     *time.Time
 	UpdatedFrom   *time.Time
-	FirstSeenAt   time.Time
+	FirstSeenAt   *time.Time
 	AbsentAt      *time.Time
 	LastSeenAt    *time.Time
 	LastCountedAt *time.Time
@@ -52,7 +52,7 @@ var imageTable = &table[image]{"images", 1, []column[image]{
 	col("update_time_raw", "text", func(m *image) **string { return &m.UpdateTimeRaw }),
 	col("updated_at", "timestamptz", func(m *image) **time.Time { return &m.UpdatedAt }),
 	col("updated_from", "timestamptz", func(m *image) **time.Time { return &m.UpdatedFrom }),
-	col("first_seen_at", "timestamptz", func(m *image) *time.Time { return &m.FirstSeenAt }),
+	col("first_seen_at", "timestamptz", func(m *image) **time.Time { return &m.FirstSeenAt }),
 	col("absent_at", "timestamptz", func(m *image) **time.Time { return &m.AbsentAt }),
 	col("last_seen_at", "timestamptz", func(m *image) **time.Time { return &m.LastSeenAt }),
 	col("last_counted_at", "timestamptz", func(m *image) **time.Time { return &m.LastCountedAt }),

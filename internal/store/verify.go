@@ -201,7 +201,7 @@ func (v *verifier) image(d *derived) {
 	}
 	w := derive(d, &v.tally.repoFacts, v.zone)
 	v.tally.shift(d, &w)
-	if w.image.DeletedAt == nil {
+	if w.image.DeletedAt == nil && w.image.FirstSeenAt != nil {
 		v.live++
 		v.counts = registry.AddCounts(v.counts, value(w.image.PullCount))
 	}

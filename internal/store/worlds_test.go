@@ -13,8 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5"
-
-	"syncer/internal/store"
 )
 
 // otherDumps are the rest of schema reporting. What a run said of its own doing stays said whatever archives come later: how many images
@@ -62,7 +60,9 @@ func (s *stage) dump(queries map[string]string, source string) map[string][]stri
 // clear makes room for the next story.
 func (s *stage) clear() {
 	s.t.Helper()
-	s.exec(`TRUNCATE syncer.repos, syncer.images, syncer.readings, syncer.kept_readings, syncer.image_days, syncer.looks, syncer.repo_days, syncer.events, syncer.retention`)
+	s.run.Close() // it holds locks on what it claimed
+	s.exec(`SET lock_timeout = 20000; TRUNCATE syncer.repos, syncer.images, syncer.readings, syncer.kept_readings, syncer.image_days, syncer.looks, syncer.repo_days, syncer.events, syncer.retention`)
+	s.run = s.begin()
 }
 
 func newStage(t *testing.T) *stage {
@@ -144,5 +144,3 @@ func (s *stage) again(st *story, what string) {
 		s.t.Fatalf("%s: a second import changes %+v", what, sum)
 	}
 }
-
-var _ = store.ExportOptions{}
