@@ -130,7 +130,7 @@ CREATE TABLE syncer.events (
     new_value text
 );
 CREATE INDEX events_at ON syncer.events (at);
-CREATE INDEX events_image ON syncer.events (image_id, at);
+CREATE UNIQUE INDEX events_image ON syncer.events (image_id, at, event);
 COMMENT ON TABLE syncer.events IS 'What happened to images, derived from their readings, and to repos.';
 COMMENT ON COLUMN syncer.events.at IS 'Look at which it was noticed.';
 COMMENT ON COLUMN syncer.events.repo_id IS 'The repo.';

@@ -283,8 +283,8 @@ func (v *verifier) sums(ctx context.Context, tx pgx.Tx) (was, now repoSum, err e
 		derived time.Time
 	}{{&now.FirstSeenAt, t.firstLook}, {&now.LastLookAt, t.lastLook}, {&now.LastArchivedAt, t.lastArchived}, {&now.LastCompleteAt, t.lastComplete}} {
 		// What happened before looks are kept stands.
-		if !moment.derived.IsZero() && (t.horizon.looks.IsZero() || *moment.stored == nil || !(*moment.stored).Before(t.horizon.looks)) {
-			*moment.stored = &moment.derived
+		if t.horizon.looks.IsZero() || *moment.stored == nil || !(*moment.stored).Before(t.horizon.looks) {
+			*moment.stored = optional(moment.derived)
 		}
 	}
 	return was, now, err
