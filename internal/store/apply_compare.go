@@ -46,7 +46,8 @@ func writeLooks(ctx context.Context, tx pgx.Tx, looks []*look, c *changes) error
 var briefColumns = fmt.Sprintf(`image_id, name, pull_count, latest_tag, CASE WHEN live & %[1]d <> 0 THEN create_time_raw ELSE '' END,
     update_time_raw, generation, observed_at, last_pulled_at,
     fallen_at IS NULL AND last_seen_at IS NULL AND last_counted_at IS NULL AND absence = 0 AND updated_from IS NULL AND live IN (%[2]d, %[3]d),
-    deleted_at IS NULL AND first_seen_at IS NOT NULL`, replay.LiveCreated, settledLive|replay.LiveCreated, settledLive|replay.LiveNoCreated)
+    first_seen_at IS NOT NULL AND (deleted_at IS NULL OR live & %[4]d = %[5]d)`, replay.LiveCreated,
+	settledLive|replay.LiveCreated, settledLive|replay.LiveNoCreated, replay.LiveRow|replay.LiveAbsent, replay.LiveRow)
 
 // settledLive are the flags of a settled image, together with whether a CreateTime was given.
 const settledLive = replay.LiveRow | replay.LiveCount | replay.LiveTag
@@ -127,7 +128,7 @@ func (cmp *comparison) brief(raw [][]byte) {
 		if raw[colLive][0] != 0 {
 			cmp.open = append(cmp.open, id)
 		}
-		return // what is deleted, or was never there, stays so
+		return // what is deleted, or was never there, stays so; unless an archive alone says so, and runs had seen it last
 	}
 	l.found[i] = true
 	img := &l.snap.Images[i]

@@ -64,7 +64,9 @@ func tell(seed uint64) *story {
 	}
 	sort.SliceStable(s.acts, func(i, k int) bool { return s.acts[i].at().Before(s.acts[k].at()) })
 	for i := range s.acts {
-		s.last = later(s.last, s.acts[i].at())
+		if s.acts[i].moment.images != nil {
+			s.last = later(s.last, s.acts[i].at())
+		}
 	}
 	for i := range s.archive {
 		s.last = later(s.last, s.archive[i].At)
