@@ -13,9 +13,20 @@ import (
 func (x *exporter) image(d *derived) {
 	rows := slices.Concat(d.kept, d.stored)
 	last := exportLine{image: d.image.Name} // the last count that was read
+	if len(rows) > 0 && rows[0].Archived {
+		x.absences(rows[0].ObservedAt, rows, d.image.Name) // of looks before a run first saw it
+	}
+	var stands exportLine // what the last look of a run read, and later ones read again
 	for i := range rows {
 		r := &rows[i]
+		if r.Archived {
+			x.readAgain(stands, rows, i)
+		}
 		o := exportLine{at: r.ObservedAt, image: d.image.Name, tag: value(r.LatestTag), created: value(r.CreateTime), updated: value(r.UpdateTime)}
+		if !r.Archived {
+			stands = standing(stands, o, r)
+			o.tag, o.created = stands.tag, stands.created
+		}
 		if r.Kind != nil && r.Since != nil {
 			x.since(&last, r)
 		}
@@ -32,6 +43,31 @@ func (x *exporter) image(d *derived) {
 		}
 	}
 	x.present(d, &last)
+}
+
+// standing is what looks of runs read from the reading r on; what it does not say is as before.
+func standing(before, o exportLine, r *reading) exportLine {
+	o.count = r.PullCount
+	if r.LatestTag == nil {
+		o.tag = before.tag
+	}
+	if r.CreateTime == nil {
+		o.created = before.created
+	}
+	return o
+}
+
+// readAgain writes the look after an archived reading, which read what stood before it once more.
+func (x *exporter) readAgain(stands exportLine, rows []reading, i int) {
+	if stands.count == nil {
+		return
+	}
+	for l := range x.facts.looks.After(rows[i].ObservedAt) {
+		if stands.at = l.At; i+1 == len(rows) || l.At.Before(rows[i+1].ObservedAt) {
+			x.write(stands)
+		}
+		return
+	}
 }
 
 // since writes the look at which a window of the history began.

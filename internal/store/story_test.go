@@ -43,6 +43,7 @@ type teller struct {
 	images  map[string]*registry.Image
 	updates bool // the registry says when images were updated
 	huge    bool
+	plain   bool           // all counts can be read, and every image has a tag
 	block   map[string]int // absence of images that vanish together
 	blockIn bool
 	absence int // of the repo itself
@@ -53,11 +54,16 @@ type teller struct {
 const blockSize = 12 // more than may vanish at once
 
 // tell makes up a story from a seed.
-func tell(seed uint64) *story {
+func tell(seed uint64) *story { return tellWith(seed, false) }
+
+// tellPlain leaves out what an export cannot carry: counts that could not be read, that there was no tag, that a repo left the lists.
+func tellPlain(seed uint64) *story { return tellWith(seed, true) }
+
+func tellWith(seed uint64, plain bool) *story {
 	r := rand.New(rand.NewPCG(seed, 14))
 	s := &story{names: []string{"one", "two", "three"}[:1+r.IntN(3)]}
 	for _, name := range s.names {
-		t := &teller{Rand: r, s: s, repo: name, images: map[string]*registry.Image{}, updates: r.IntN(2) == 0, huge: r.IntN(8) == 0, blockIn: r.IntN(3) == 0, block: map[string]int{}}
+		t := &teller{Rand: r, s: s, plain: plain, repo: name, images: map[string]*registry.Image{}, updates: r.IntN(2) == 0, huge: r.IntN(8) == 0, blockIn: r.IntN(3) == 0, block: map[string]int{}}
 		first := len(s.acts)
 		t.runs(r.IntN(16))
 		t.archives(s.acts[first:], r.IntN(25))
@@ -94,7 +100,7 @@ func (t *teller) runs(n int) {
 	at := storyStart.Add(time.Duration(t.IntN(100)) * time.Minute)
 	for range n {
 		at = at.Add(t.wait())
-		if t.seen && t.IntN(7) == 0 {
+		if t.IntN(7) == 0 && t.seen && !t.plain {
 			t.leave(at)
 			continue
 		}
@@ -216,6 +222,9 @@ func (t *teller) read(name string, at time.Time) (registry.Image, bool) {
 		img.Updated.Raw = img.Updated.At.Format(time.RFC3339)
 	}
 	r := *img
+	if t.plain && r.LatestTag == "" {
+		r.LatestTag = "v0"
+	}
 	if name == "always" {
 		return r, true
 	}
@@ -223,7 +232,9 @@ func (t *teller) read(name string, at time.Time) (registry.Image, bool) {
 	case 0:
 		return r, false
 	case 1:
-		r.Counted, r.PullCount = false, 0
+		if !t.plain {
+			r.Counted, r.PullCount = false, 0
+		}
 	case 2:
 		r.PullCount = t.Int64N(r.PullCount + 1) // a replica that lags
 	}
