@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 LINT := go tool -modfile=.ci/tools.mod golangci-lint
 # One PostgreSQL for the tests of all packages. KEEP=1 leaves it up when a test fails.
-WITH_SERVER := go run ./internal/pgtest/cmd $(if $(KEEP),-keep)
+WITH_SERVER := go run ./internal/pgtest/withserver $(if $(KEEP),-keep)
 # How long the tests of a package may take: a slow machine needs more than the ten minutes that Go allows.
 TIMEOUT ?= 60m
 # What `make bench` and `make fuzz` run, and for how long each.

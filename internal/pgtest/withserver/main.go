@@ -1,7 +1,7 @@
-// Command cmd runs a command with a PostgreSQL server for tests, whose address it puts into SYNCER_TEST_DATABASE_URL, so that
+// Command withserver runs a command with a PostgreSQL server for tests, whose address it puts into SYNCER_TEST_DATABASE_URL, so that
 // the tests of all packages share one:
 //
-//	go run ./internal/pgtest/cmd [-keep] go test ./...
+//	go run ./internal/pgtest/withserver [-keep] go test ./...
 //
 // A server that the variable names already is left as it is. Where none can be had the command is not run.
 package main
