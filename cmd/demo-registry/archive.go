@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"syncer/internal/demo"
 	"syncer/internal/fakeapi"
 )
 
@@ -23,7 +24,7 @@ type observation struct {
 
 // past lives through the simulation and returns what was to be seen after each step. The last look is left to who reads
 // the registry itself.
-func past(sim *fakeapi.Simulation) []observation {
+func past(sim *demo.Simulation) []observation {
 	var all []observation
 	for seen := look(sim); sim.Step(); seen = look(sim) {
 		all = append(all, seen...)
@@ -32,7 +33,7 @@ func past(sim *fakeapi.Simulation) []observation {
 }
 
 // look is every image of the registry as it is now, or nothing during its outage.
-func look(sim *fakeapi.Simulation) []observation {
+func look(sim *demo.Simulation) []observation {
 	if sim.Fault(fakeapi.Request{}) != nil {
 		return nil
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"syncer/internal/fakeapi"
+	"syncer/internal/demo"
 )
 
 // TestPast holds the archive to what the registry has at its end: nobody was pulled less than was seen before, but for the
@@ -15,7 +15,7 @@ import (
 func TestPast(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	sim := fakeapi.NewSimulation(fakeapi.SimulationConfig{Seed: 1, Start: start, Days: days, Step: step})
+	sim := demo.NewSimulation(demo.SimulationConfig{Seed: 1, Start: start, Days: days, Step: step})
 	history := past(sim)
 
 	looks := map[time.Time]bool{}

@@ -21,6 +21,7 @@ import (
 	"syscall"
 	"time"
 
+	"syncer/internal/demo"
 	"syncer/internal/fakeapi"
 )
 
@@ -53,7 +54,7 @@ func run(ctx context.Context, args []string, now func() time.Time) error {
 	if *ready != "" {
 		return answers(ctx, *ready)
 	}
-	sim := fakeapi.NewSimulation(fakeapi.SimulationConfig{Seed: 1, Start: now().Add(-days * 24 * time.Hour), Days: days, Step: step})
+	sim := demo.NewSimulation(demo.SimulationConfig{Seed: 1, Start: now().Add(-days * 24 * time.Hour), Days: days, Step: step})
 	history := past(sim)
 	if *archive != "" {
 		if err := save(*archive, history); err != nil {

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/fetch"
 	"syncer/internal/pgtest"
 	"syncer/internal/registry"
@@ -63,19 +64,19 @@ func (a *account) move() {
 
 // fault lets the API misbehave in ways that its clients cannot tell from the truth, or just can.
 func (a *account) fault() {
-	empty := fakeapi.Body(`{"RetCode":0,"TotalCount":0,"RepoSet":[]}`)
+	empty := faults.Body(`{"RetCode":0,"TotalCount":0,"RepoSet":[]}`)
 	switch rapid.IntRange(0, 14).Draw(a.t, "fault") {
 	case 0: // an outage, or another account's keys
-		a.server.Set(fakeapi.Faults(fakeapi.Rule{Action: "GetRepo", Do: empty}, fakeapi.Rule{Action: "GetRepoImage", Do: fakeapi.RetCode(230, "no such repo")}))
+		a.server.Set(fakeapi.Faults(fakeapi.Rule{Action: "GetRepo", Do: empty}, fakeapi.Rule{Action: "GetRepoImage", Do: faults.RetCode(230, "no such repo")}))
 	case 1:
 		a.server.Set(fakeapi.Faults(fakeapi.Rule{Action: "GetRepo", Do: empty}))
 	case 2:
 		a.server.Set(fakeapi.Faults(fakeapi.Rule{Action: "GetRepo", Do: empty},
-			fakeapi.Rule{Action: "GetRepoImage", Repo: a.name(0), Do: fakeapi.RetCode(230, "no such repo")}))
+			fakeapi.Rule{Action: "GetRepoImage", Repo: a.name(0), Do: faults.RetCode(230, "no such repo")}))
 	case 3:
-		a.server.Set(fakeapi.Faults(fakeapi.Rule{Action: "GetRepo", Do: fakeapi.Body(`{"RetCode":0,"TotalCount":3,"RepoSet":[{"Name":"a"},{"Name":"b"},{"Name":"c"}]}`)}))
+		a.server.Set(fakeapi.Faults(fakeapi.Rule{Action: "GetRepo", Do: faults.Body(`{"RetCode":0,"TotalCount":3,"RepoSet":[{"Name":"a"},{"Name":"b"},{"Name":"c"}]}`)}))
 	case 4:
-		a.server.Set(fakeapi.Faults(fakeapi.Rule{Action: "GetRepoImage", Repo: a.name(1), Do: fakeapi.Body(`{"RetCode":0,"TotalCount":1,"ImageSet":[{"PullCount":7}]}`)}))
+		a.server.Set(fakeapi.Faults(fakeapi.Rule{Action: "GetRepoImage", Repo: a.name(1), Do: faults.Body(`{"RetCode":0,"TotalCount":1,"ImageSet":[{"PullCount":7}]}`)}))
 	default:
 		a.server.Set(fakeapi.Faults())
 	}

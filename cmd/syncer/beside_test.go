@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/pgtest"
 )
 
@@ -42,7 +43,7 @@ func TestBackfillBesideASync(t *testing.T) {
 	asked := make(chan struct{}, 10*repos)
 	server.Set(fakeapi.FaultFunc(func(fakeapi.Request) fakeapi.Fault {
 		asked <- struct{}{}
-		return fakeapi.Hang(release)
+		return faults.Hang(release)
 	}))
 	sync := command("sync")
 	if err := sync.Start(); err != nil {

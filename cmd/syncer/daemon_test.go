@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/pgtest"
 )
 
@@ -198,7 +199,7 @@ func TestDaemonSoak(t *testing.T) {
 	world, server := smallRegistry(t, repos, images)
 	release := make(chan struct{})
 	t.Cleanup(sync.OnceFunc(func() { close(release) }))
-	hang := fakeapi.Hang(release)
+	hang := faults.Hang(release)
 	var hanging atomic.Bool
 	server.Set(fakeapi.FaultFunc(func(r fakeapi.Request) fakeapi.Fault {
 		world.Pull("repo-00", "img-00000", 1)

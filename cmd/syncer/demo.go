@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"syncer/internal/config"
+	"syncer/internal/demo"
 	"syncer/internal/fakeapi"
 	"syncer/internal/fetch"
 	"syncer/internal/localpg"
@@ -69,7 +70,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 	return withServer(ctx, localpg.Options{Logger: quiet}, func(dsn string) error {
 		return withStore(ctx, dsn, quiet, true, func(s *store.Store) error {
 			start := a.now().UTC().Truncate(time.Hour).AddDate(0, 0, -f.days)
-			sim := fakeapi.NewSimulation(fakeapi.SimulationConfig{Seed: 1, Start: start, Days: f.days, Step: demoStep})
+			sim := demo.NewSimulation(demo.SimulationConfig{Seed: 1, Start: start, Days: f.days, Step: demoStep})
 			bar := a.newProgress(ctx, "simulated runs", log)
 			err := demoRuns(ctx, s, sim, quiet, bar.show, f.days*int(24*time.Hour/demoStep)+1)
 			bar.stop()
@@ -82,7 +83,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 }
 
 // demoRuns syncs after every step of the simulation, with its clock.
-func demoRuns(ctx context.Context, s *store.Store, sim *fakeapi.Simulation, log *slog.Logger, show func(done, total int), total int) error {
+func demoRuns(ctx context.Context, s *store.Store, sim *demo.Simulation, log *slog.Logger, show func(done, total int), total int) error {
 	server, err := fakeapi.NewServer(sim.World(), fakeapi.FaultFunc(sim.Fault))
 	if err != nil {
 		return err

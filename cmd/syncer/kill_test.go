@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/pgtest"
 )
 
@@ -130,7 +131,7 @@ func killedAt(cmd *exec.Cmd, server *fakeapi.Server, request int, asked func(rep
 	cmd.Stdout, cmd.Stderr = &out, &out
 	come, release := make(chan string, 10_000), make(chan struct{})
 	defer close(release)
-	hang := fakeapi.Hang(release)
+	hang := faults.Hang(release)
 	var seen atomic.Int64
 	server.Set(fakeapi.FaultFunc(func(r fakeapi.Request) fakeapi.Fault {
 		come <- r.Repo

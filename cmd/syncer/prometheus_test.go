@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/pgtest"
 )
 
@@ -54,7 +55,7 @@ func TestPrometheusAlerts(t *testing.T) {
 	}
 	eventually(t, time.Minute, "SyncerReposHeld fires", func() bool { return alerts(t, url)["SyncerReposHeld"] })
 
-	server.Set(fakeapi.Faults(fakeapi.Rule{Do: fakeapi.RetCode(172, "User Not Exists")}))
+	server.Set(fakeapi.Faults(fakeapi.Rule{Do: faults.RetCode(172, "User Not Exists")}))
 	eventually(t, time.Minute, "SyncerAPIRefusing fires", func() bool { return alerts(t, url)["SyncerAPIRefusing"] })
 	if code, _ := d.stop(syscall.SIGTERM); code != 0 && code != exitSignal+int(syscall.SIGTERM) {
 		t.Errorf("ended with %d", code)

@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/pgtest"
 )
 
@@ -166,7 +167,7 @@ func (s *script) interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	arrived := make(chan struct{}, 100)
 	release := make(chan struct{})
 	defer close(release)
-	hang := fakeapi.Hang(release)
+	hang := faults.Hang(release)
 	s.server.Set(fakeapi.FaultFunc(func(fakeapi.Request) fakeapi.Fault {
 		arrived <- struct{}{}
 		return hang
@@ -246,7 +247,7 @@ func (s *script) change(ts *testscript.TestScript, _ bool, args []string) {
 	case "drop":
 		s.world.RemoveRepo(args[1])
 	case "fail":
-		s.server.Set(fakeapi.Faults(fakeapi.Rule{Repo: args[1], Do: fakeapi.HTTPStatus(number(2))}))
+		s.server.Set(fakeapi.Faults(fakeapi.Rule{Repo: args[1], Do: faults.HTTPStatus(number(2))}))
 	case "well":
 		s.server.Set(fakeapi.Faults())
 	default:

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/pgtest"
 )
 
@@ -35,7 +36,7 @@ func TestStoppedAnywhere(t *testing.T) {
 		stuck := round%10 == 9 // a request of the round hangs, so that the grace period runs out
 		release, come := make(chan struct{}), make(chan struct{}, 10_000)
 		after := 1 + rng.IntN(3*repos) // requests until the signal
-		hang := fakeapi.Hang(release)
+		hang := faults.Hang(release)
 		var seen atomic.Int64
 		server.Set(fakeapi.FaultFunc(func(fakeapi.Request) fakeapi.Fault {
 			come <- struct{}{}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 )
 
 // hostileMemory bounds what a registry may make the program use: an answer is cut at 16 MB, of which a few are in flight.
@@ -51,14 +52,14 @@ func TestHostileAnswers(t *testing.T) {
 		says string
 		do   fakeapi.Fault
 	}{
-		{"a body of 1 GiB", 3, "larger than", fakeapi.Huge(giga)},
-		{"a gzip bomb", 3, "larger than", fakeapi.GzipBomb(giga)},
-		{"a byte a second", 3, "no complete answer within", fakeapi.Trickle(time.Second)},
-		{"a redirect with the body", 5, "HTTP 307", fakeapi.Redirect(http.StatusTemporaryRedirect, elsewhere.URL+"/")},
-		{"a redirect to a file", 5, "HTTP 302", fakeapi.Redirect(http.StatusFound, "file:///etc/passwd")},
-		{"a pause of a year", 5, "HTTP 429", fakeapi.WithHeader("Retry-After", "31536000", fakeapi.HTTPStatus(http.StatusTooManyRequests))},
-		{"arrays without end", 3, "", fakeapi.Body(`{"RetCode":0,"Action":"GetRepoImageResponse","ImageSet":` + strings.Repeat("[", 1<<20))},
-		{"a message of 1 MB with control characters", 3, "", fakeapi.RetCode(230, strings.Repeat("\x1b[2J\x00\n<script>", 1<<16))},
+		{"a body of 1 GiB", 3, "larger than", faults.Huge(giga)},
+		{"a gzip bomb", 3, "larger than", faults.GzipBomb(giga)},
+		{"a byte a second", 3, "no complete answer within", faults.Trickle(time.Second)},
+		{"a redirect with the body", 5, "HTTP 307", faults.Redirect(http.StatusTemporaryRedirect, elsewhere.URL+"/")},
+		{"a redirect to a file", 5, "HTTP 302", faults.Redirect(http.StatusFound, "file:///etc/passwd")},
+		{"a pause of a year", 5, "HTTP 429", faults.WithHeader("Retry-After", "31536000", faults.HTTPStatus(http.StatusTooManyRequests))},
+		{"arrays without end", 3, "", faults.Body(`{"RetCode":0,"Action":"GetRepoImageResponse","ImageSet":` + strings.Repeat("[", 1<<20))},
+		{"a message of 1 MB with control characters", 3, "", faults.RetCode(230, strings.Repeat("\x1b[2J\x00\n<script>", 1<<16))},
 	} {
 		s.town.world.Pull("good", "img-00007", 3)
 		s.api.Set(fakeapi.Faults(fakeapi.Rule{Repo: "bad", Do: c.do}))

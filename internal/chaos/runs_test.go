@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/fetch"
 	"syncer/internal/registry"
 	"syncer/internal/store"
@@ -117,8 +118,8 @@ func (s *schedule) inside(ctx context.Context, t *testing.T, off time.Duration) 
 
 // ailments are ways in which a registry gives no answer for good. (An empty list is an answer.)
 var ailments = []fakeapi.Fault{
-	fakeapi.HTTPStatus(503), fakeapi.HTTPStatus(403), fakeapi.RetCode(171, "Signature VerifyAC Error"), fakeapi.RetCode(292, "Project [x] not exists"),
-	fakeapi.RetCode(299, "IAM permission"), fakeapi.RetCode(230, "Params [RepoName] not available"), fakeapi.RetCode(8039, "not exist"),
-	fakeapi.Redirect(302, "http://127.0.0.1:1/"), fakeapi.Body(`null`), fakeapi.Body(`[]`), fakeapi.HTML(),
-	fakeapi.Truncated(), fakeapi.Reset(),
+	faults.HTTPStatus(503), faults.HTTPStatus(403), faults.RetCode(171, "Signature VerifyAC Error"), faults.RetCode(292, "Project [x] not exists"),
+	faults.RetCode(299, "IAM permission"), faults.RetCode(230, "Params [RepoName] not available"), faults.RetCode(8039, "not exist"),
+	faults.Redirect(302, "http://127.0.0.1:1/"), faults.Body(`null`), faults.Body(`[]`), faults.HTML(),
+	faults.Truncated(), faults.Reset(),
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/store"
 )
 
@@ -357,7 +358,7 @@ func (s *schedule) restarted(crash bool) func() map[string]int64 {
 
 // flickers lets a share of all calls go wrong in ways that pass.
 func (s *schedule) flickers() map[string]int64 {
-	s.api.Set(fakeapi.FaultFunc(fakeapi.Mix(s.rng.Uint64(), 0.05+0.25*s.rng.Float64(), fakeapi.Passing()...)))
+	s.api.Set(fakeapi.FaultFunc(faults.Mix(s.rng.Uint64(), 0.05+0.25*s.rng.Float64(), faults.Passing()...)))
 	s.sync(nil, 0, 3, 5)
 	return nil
 }

@@ -1,4 +1,4 @@
-package fakeapi
+package demo
 
 // product is an image of the simulated company, with its pulls an hour at noon of a working day.
 type product struct {

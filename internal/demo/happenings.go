@@ -1,4 +1,4 @@
-package fakeapi
+package demo
 
 import (
 	"cmp"
@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"syncer/internal/fakeapi"
 )
 
 // simImage is an image of the simulated company.
@@ -33,7 +35,7 @@ func (s *Simulation) stock(repo string, p product) *simImage {
 		pulls = s.rng.Int64N(5000)
 	}
 	updated := created.Add(time.Duration(s.rng.Float64() * float64(age) / 2)).Truncate(time.Second)
-	s.world.PutImages(repo, Image{Name: p.name, Pulls: pulls, Tag: img.tagName(), Created: created, Updated: updated})
+	s.world.PutImages(repo, fakeapi.Image{Name: p.name, Pulls: pulls, Tag: img.tagName(), Created: created, Updated: updated})
 	return img
 }
 
@@ -91,7 +93,7 @@ func (s *Simulation) schedule() []happening {
 	plan = append(plan,
 		happening{part(0.25), func(at time.Time) { s.blank = s.find(glitched); s.tell(at, "glitch", s.blank) }},
 		happening{part(0.35), func(at time.Time) { s.remake(s.find(remade), at) }},
-		happening{part(0.42), func(at time.Time) { s.bear(at) }},
+		happening{part(0.42), func(at time.Time) { s.introduce(at) }},
 		happening{part(0.50), func(at time.Time) { s.drop(s.find(dropped), at) }},
 	)
 	slices.SortStableFunc(plan, func(a, b happening) int { return cmp.Compare(a.hour, b.hour) })
@@ -147,14 +149,14 @@ func (s *Simulation) push(img *simImage, at time.Time) {
 
 func (s *Simulation) remake(img *simImage, at time.Time) {
 	s.world.RemoveImage(img.repo, img.name)
-	s.world.PutImages(img.repo, Image{Name: img.name, Tag: img.tagName()})
+	s.world.PutImages(img.repo, fakeapi.Image{Name: img.name, Tag: img.tagName()})
 	s.tell(at, "reset", img)
 }
 
-func (s *Simulation) bear(at time.Time) {
+func (s *Simulation) introduce(at time.Time) {
 	img := &simImage{product: product{born, 5, "0.1"}, repo: "acme_web", trend: 1, released: at}
 	s.images = append(s.images, img)
-	s.world.PutImages(img.repo, Image{Name: img.name, Tag: img.tagName()})
+	s.world.PutImages(img.repo, fakeapi.Image{Name: img.name, Tag: img.tagName()})
 	s.tell(at, "new", img)
 }
 

@@ -1,12 +1,18 @@
-package fakeapi
+// Package demo is a made-up company whose images live in a simulated registry: releases, a counter reset, a glitch to zero, an
+// outage, a deletion and a new image over simulated weeks. It knows what was truly pulled on each day.
+package demo
 
 import (
 	"cmp"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"syncer/internal/fakeapi"
 )
 
 // SimulationConfig says what is simulated.
@@ -36,7 +42,7 @@ type Event struct {
 
 // Simulation moves a world through time. Steps are for one goroutine; the world and Fault are for all.
 type Simulation struct {
-	world *World
+	world *fakeapi.World
 	rng   *rand.Rand
 	start time.Time
 	hours int // in all
@@ -60,17 +66,17 @@ type dayKey struct {
 // NewSimulation makes the simulated company's registry as it is at Start: 3 repos with 39 images and their counts so far.
 func NewSimulation(c SimulationConfig) *Simulation {
 	s := &Simulation{
-		world: NewWorld(), rng: rand.New(rand.NewPCG(c.Seed, 1)), start: c.Start.UTC().Truncate(time.Hour),
+		world: fakeapi.NewWorld(), rng: rand.New(rand.NewPCG(c.Seed, 1)), start: c.Start.UTC().Truncate(time.Hour),
 		hours: 24 * cmp.Or(max(0, c.Days), 90), step: max(1, int(c.Step/time.Hour)), truth: map[dayKey]int64{},
 	}
 	if c.Start.IsZero() {
 		s.start = s.world.Now()
 	}
 	s.world.SetTime(s.start)
-	for _, shelf := range catalogue {
-		s.world.AddRepo(Repo{Name: shelf.repo, Shared: shelf.shared, Created: s.start.AddDate(-2, 0, 0).Truncate(time.Hour)})
-		for _, p := range shelf.products {
-			s.images = append(s.images, s.stock(shelf.repo, p))
+	for _, r := range catalogue {
+		s.world.AddRepo(fakeapi.Repo{Name: r.repo, Shared: r.shared, Created: s.start.AddDate(-2, 0, 0).Truncate(time.Hour)})
+		for _, p := range r.products {
+			s.images = append(s.images, s.stock(r.repo, p))
 		}
 	}
 	s.plan = s.schedule()
@@ -78,9 +84,9 @@ func NewSimulation(c SimulationConfig) *Simulation {
 }
 
 // World is the world that is moved.
-func (s *Simulation) World() *World { return s.world }
+func (s *Simulation) World() *fakeapi.World { return s.world }
 
-// Step goes one step on and tells whether it could; false after the last day. What it changes is there to be looked at
+// Step goes one step on and reports whether it could; false after the last day. What it changes is there to be looked at
 // until the next Step: a glitch lasts one step, and what is pulled of an image before it is deleted or made anew was
 // there to be seen after the step before.
 func (s *Simulation) Step() bool {
@@ -117,15 +123,19 @@ func (s *Simulation) live(at time.Time) {
 	}
 }
 
-// Fault is for [FaultFunc]: during the outage every call fails, by turns with RetCode 150 and with status 503.
-func (s *Simulation) Fault(q Request) Fault {
+// Fault is for [fakeapi.FaultFunc]: during the outage every call fails, by turns with RetCode 150 and with status 503.
+func (s *Simulation) Fault(q fakeapi.Request) fakeapi.Fault {
 	switch {
 	case !s.down.Load():
 		return nil
 	case q.N%2 == 0:
-		return HTTPStatus(503)
+		return func(w http.ResponseWriter, _ *http.Request, _ []byte) {
+			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+		}
 	default:
-		return RetCode(150, "Service unavailable")
+		return func(w http.ResponseWriter, _ *http.Request, _ []byte) {
+			_, _ = io.WriteString(w, `{"RetCode":150,"Message":"Service unavailable"}`) // who called may be gone
+		}
 	}
 }
 

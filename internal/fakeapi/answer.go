@@ -66,7 +66,7 @@ func (s *settings) listRepos(w *World, a *answer, project, kind string, offset, 
 	}
 	list := w.repoList(project, kind != "private")
 	a.total = len(list)
-	var t turn // a list of repos is short: no state is kept for it, so only pages of images repeat or fall short
+	var t pageState // a list of repos is short: no state is kept for it, so only pages of images repeat or fall short
 	offset, n, ref := s.paging.window(&t, offset, limit, len(list))
 	a.refusal = ref
 	if ref == nil && offset < len(list) {
@@ -79,30 +79,30 @@ func (s *settings) listImages(w *World, a *answer, project string, offset, limit
 		a.refusal = &refusal{220, "Missing params [RepoName]"}
 		return
 	}
-	shelf, ok := w.repos[a.repo]
-	if !ok || (!shelf.repo.Shared && shelf.repo.ProjectID != project) {
+	images, ok := w.repos[a.repo]
+	if !ok || (!images.repo.Shared && images.repo.ProjectID != project) {
 		a.refusal = w.unknown
 		return
 	}
-	if shelf.repo.Wire != nil {
-		a.wire = *shelf.repo.Wire
+	if images.repo.Wire != nil {
+		a.wire = *images.repo.Wire
 	}
-	if shelf.repo.Body != "" {
-		a.total = totalOf(shelf.repo.Body)
+	if images.repo.Body != "" {
+		a.total = totalOf(images.repo.Body)
 		if offset == 0 {
-			a.verbatim = shelf.repo.Body
+			a.verbatim = images.repo.Body
 		}
 		return
 	}
 	paging := s.paging
-	if shelf.repo.Paging != nil {
-		paging = *shelf.repo.Paging
+	if images.repo.Paging != nil {
+		paging = *images.repo.Paging
 	}
-	a.total = len(shelf.rows)
-	offset, n, ref := paging.window(&shelf.turn, offset, limit, len(shelf.rows))
+	a.total = len(images.rows)
+	offset, n, ref := paging.window(&images.pages, offset, limit, len(images.rows))
 	a.refusal = ref
 	if ref == nil {
-		a.images = shelf.page(offset, n)
+		a.images = images.page(offset, n)
 	}
 }
 

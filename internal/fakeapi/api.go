@@ -67,7 +67,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			q.RetCode = reply.refusal.code
 		}
 	})
-	orPlainly(fault)(w, r, reply.encode(q.N))
+	body := reply.encode(q.N)
+	if fault != nil {
+		fault(w, r, body)
+		return
+	}
+	_, _ = w.Write(body) // who called may be gone
 }
 
 func (s *settings) reply(w *World, params map[string]string, header http.Header) answer {
@@ -98,7 +103,7 @@ func (s *settings) fault(a *API, q Request) Fault {
 // uuid is a request's id, made from its number so that a log can be read beside ours.
 func uuid(request int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", request) }
 
-// wait passes d and tells whether the context lasted as long.
+// wait passes d and reports whether the context lasted as long.
 func wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

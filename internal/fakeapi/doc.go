@@ -9,7 +9,7 @@
 //	defer srv.Close()
 //	// read srv.URL with srv.PublicKey and srv.PrivateKey ...
 //	world.Pull("web", "img-00003", 5)                       // at any moment, from any goroutine
-//	srv.Set(fakeapi.Faults(fakeapi.Rule{Repo: "web", From: 2, Times: 1, Do: fakeapi.HTTPStatus(503)}))
+//	srv.Set(fakeapi.Faults(fakeapi.Rule{Repo: "web", From: 2, Times: 1, Do: faults.HTTPStatus(503)}))
 //	got := world.Images("web")                              // the truth to compare with
 //	log := srv.Log()                                        // every request: action, repo, offset, limit, answer
 //
@@ -29,13 +29,8 @@
 //     the whole API by [WithWire], one for a repo by [Repo].Wire. A single odd row is an [Image] with Row set.
 //   - [Paging]: how lists are cut (clamped or refused Limit, ignored Offset, repeated, short and overlong pages), by
 //     [WithPaging] or [Repo].Paging.
-//   - [Fault]: what happens to one answer (status, RetCode, reset, cut, HTML, hang, gzip bomb ...), chosen by [Faults] with
-//     a [Rule] each or by a function in [FaultFunc], such as [Mix].
+//   - [Fault]: what happens to one answer, chosen by [Faults] with a [Rule] each or by a function in [FaultFunc]. Package
+//     faults has them (status, RetCode, reset, cut, HTML, hang, gzip bomb ...); the program does not link it.
 //   - [Before]: a hook between requests that may change the world; [Drift] is a ready one.
 //   - [Latency], [WithThrottle], [RequireHeader], [StrictParams].
-//
-// # A world that lives
-//
-// [NewSimulation] makes a small company's registry and moves it through simulated weeks, with releases, a counter reset, a
-// glitch to zero, an outage, a deletion and a new image, and knows what was truly pulled on each day.
 package fakeapi

@@ -171,7 +171,7 @@ func (e *encoder) text(s string) {
 	e.buf = append(e.buf, quoted...)
 }
 
-// isPlain tells whether a text needs no escaping, as nearly all names do: benchmarks of a reader should not measure this.
+// isPlain reports whether a text needs no escaping, as nearly all names do: benchmarks of a reader should not measure this.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {

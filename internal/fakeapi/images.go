@@ -37,7 +37,7 @@ func (w *World) PutImages(repo string, images ...Image) {
 		if !known {
 			r = &row{seq: w.seq}
 		}
-		r.Image, r.touched = w.dated(img), w.seq
+		r.Image, r.touched = w.withTimes(img), w.seq
 		switch {
 		case !many:
 			s.insert(r)
@@ -51,7 +51,7 @@ func (w *World) PutImages(repo string, images ...Image) {
 	}
 }
 
-func (w *World) dated(img Image) Image {
+func (w *World) withTimes(img Image) Image {
 	if img.Created.IsZero() {
 		img.Created = w.now
 	}
@@ -61,25 +61,25 @@ func (w *World) dated(img Image) Image {
 	return img
 }
 
-// RemoveImage removes an image and tells whether it was there.
+// RemoveImage removes an image and reports whether it was there.
 func (w *World) RemoveImage(repo, image string) bool {
-	return w.alter(repo, image, func(s *shelf, r *row) { s.remove(r) })
+	return w.alter(repo, image, func(s *imageList, r *row) { s.remove(r) })
 }
 
-// Pull adds n to an image's count and tells whether the image was there.
+// Pull adds n to an image's count and reports whether the image was there.
 func (w *World) Pull(repo, image string, n int64) bool {
-	return w.alter(repo, image, func(_ *shelf, r *row) { r.Pulls += n })
+	return w.alter(repo, image, func(_ *imageList, r *row) { r.Pulls += n })
 }
 
-// SetCount sets an image's count and tells whether the image was there.
+// SetCount sets an image's count and reports whether the image was there.
 func (w *World) SetCount(repo, image string, pulls int64) bool {
-	return w.alter(repo, image, func(_ *shelf, r *row) { r.Pulls = pulls })
+	return w.alter(repo, image, func(_ *imageList, r *row) { r.Pulls = pulls })
 }
 
 // Push gives an image a new latest tag at the world's time, which moves it to the head of a repo in order Updated, and
 // tells whether the image was there.
 func (w *World) Push(repo, image, tag string) bool {
-	return w.alter(repo, image, func(s *shelf, r *row) {
+	return w.alter(repo, image, func(s *imageList, r *row) {
 		s.remove(r)
 		w.seq++
 		r.Tag, r.Updated, r.touched = tag, w.now, w.seq
@@ -87,10 +87,10 @@ func (w *World) Push(repo, image, tag string) bool {
 	})
 }
 
-// Swap lets two images change places, in every order but ByName, and tells whether both were there.
+// Swap lets two images change places, in every order but ByName, and reports whether both were there.
 func (w *World) Swap(repo, image, other string) bool {
 	found := false
-	w.alter(repo, image, func(s *shelf, a *row) {
+	w.alter(repo, image, func(s *imageList, a *row) {
 		b := s.byName[other]
 		if found = b != nil; !found || a == b {
 			return
@@ -106,7 +106,7 @@ func (w *World) Swap(repo, image, other string) bool {
 	return found
 }
 
-func (w *World) alter(repo, image string, change func(*shelf, *row)) bool {
+func (w *World) alter(repo, image string, change func(*imageList, *row)) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s, ok := w.repos[repo]
@@ -134,7 +134,7 @@ func (w *World) Images(repo string) []Image {
 // Image is one image of the truth.
 func (w *World) Image(repo, image string) (Image, bool) {
 	var img Image
-	ok := w.alter(repo, image, func(_ *shelf, r *row) { img = r.Image })
+	ok := w.alter(repo, image, func(_ *imageList, r *row) { img = r.Image })
 	return img, ok
 }
 

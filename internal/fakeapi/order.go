@@ -24,16 +24,16 @@ type row struct {
 	touched uint64 // place by when it was pushed last, among equal Updated
 }
 
-// shelf is a repo with its images, always in order, so that a page is a slice. Orders that list the latest first are kept
+// imageList is a repo with its images, always in order, so that a page is a slice. Orders that list the latest first are kept
 // the other way round and read from the end, so that putting one image into a hundred thousand is an append.
-type shelf struct {
+type imageList struct {
 	repo   *Repo
 	rows   []*row
 	byName map[string]*row
-	turn   turn
+	pages  pageState
 }
 
-func (s *shelf) compare(a, b *row) int {
+func (s *imageList) compare(a, b *row) int {
 	switch s.repo.Order {
 	case ByName:
 		return strings.Compare(a.Name, b.Name)
@@ -44,24 +44,24 @@ func (s *shelf) compare(a, b *row) int {
 	}
 }
 
-func (s *shelf) latestFirst() bool { return s.repo.Order == Newest || s.repo.Order == Updated }
+func (s *imageList) latestFirst() bool { return s.repo.Order == Newest || s.repo.Order == Updated }
 
-func (s *shelf) sort() { slices.SortFunc(s.rows, s.compare) }
+func (s *imageList) sort() { slices.SortFunc(s.rows, s.compare) }
 
-func (s *shelf) insert(r *row) {
+func (s *imageList) insert(r *row) {
 	i, _ := slices.BinarySearchFunc(s.rows, r, s.compare)
 	s.rows = slices.Insert(s.rows, i, r)
 	s.byName[r.Name] = r
 }
 
-func (s *shelf) remove(r *row) {
+func (s *imageList) remove(r *row) {
 	i, _ := slices.BinarySearchFunc(s.rows, r, s.compare)
 	s.rows = slices.Delete(s.rows, i, i+1)
 	delete(s.byName, r.Name)
 }
 
 // page copies n images from offset on, in the order in which the repo lists them; fewer at the end.
-func (s *shelf) page(offset, n int) []Image {
+func (s *imageList) page(offset, n int) []Image {
 	n = max(0, min(n, len(s.rows)-offset))
 	images := make([]Image, n)
 	for i := range images {

@@ -10,14 +10,14 @@ type Paging struct {
 	Extra        int  // so many rows more than asked for
 }
 
-// turn is what a repo remembers of the pages it has answered.
-type turn struct {
+// pageState is what a repo remembers of the pages it has answered.
+type pageState struct {
 	pages  int
 	offset int // of the last page
 }
 
 // window tells which rows a call gets from a list of size rows.
-func (p Paging) window(t *turn, offset, limit, size int) (from, n int, ref *refusal) {
+func (p Paging) window(t *pageState, offset, limit, size int) (from, n int, ref *refusal) {
 	if p.Refuse > 0 && limit > p.Refuse {
 		return 0, 0, &refusal{230, "Params [Limit] not available"}
 	}

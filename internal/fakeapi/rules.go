@@ -1,6 +1,9 @@
 package fakeapi
 
-import "math/rand/v2"
+import "net/http"
+
+// Fault answers a call in place of the API. It is given the body that would have been sent.
+type Fault func(w http.ResponseWriter, r *http.Request, answer []byte)
 
 // Rule lets something go wrong with the calls it matches. Empty fields match every call.
 type Rule struct {
@@ -18,7 +21,7 @@ type ruleState struct {
 	seen int
 }
 
-// hits counts a call and tells whether it is one that goes wrong.
+// hits counts a call and reports whether it is one that goes wrong.
 func (r *ruleState) hits(q Request) bool {
 	if r.Action != "" && r.Action != q.Action || r.Repo != "" && r.Repo != q.Repo || r.Project != "" && r.Project != q.ProjectID {
 		return false
@@ -26,26 +29,4 @@ func (r *ruleState) hits(q Request) bool {
 	r.seen++
 	i := r.seen - max(1, r.From)
 	return i >= 0 && (r.Times == 0 || i < r.Times) && (r.Every == 0 || (i+1)%r.Every == 0)
-}
-
-// Mix lets a share of all calls (0 to 1) go wrong, each in a way chosen at random. The seed and a call's number decide,
-// so that calls made one after the other meet the same faults each time.
-func Mix(seed uint64, share float64, faults ...Fault) func(Request) Fault {
-	return func(q Request) Fault {
-		rng := rand.New(rand.NewPCG(seed, uint64(q.N)))
-		if len(faults) == 0 || rng.Float64() >= share {
-			return nil
-		}
-		return faults[rng.IntN(len(faults))]
-	}
-}
-
-// Passing lists the faults that a caller should outlast by trying again: gateway errors, broken connections and bodies,
-// answers that are no answer, and the codes for trouble and throttling.
-func Passing() []Fault {
-	return []Fault{
-		HTTPStatus(500), HTTPStatus(502), HTTPStatus(503), HTTPStatus(504), HTTPStatus(408), HTTPStatus(429),
-		RetCode(110, "API response timeout"), RetCode(130, "Gateway error"), RetCode(150, "Service unavailable"), RetCode(153, "Request throttled"),
-		Reset(), Cut(), Truncated(), HTML(), Body(""), Body(`"{}"`),
-	}
 }

@@ -27,8 +27,8 @@ func (t Throttle) write(w http.ResponseWriter) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(t.RetryAfter.Seconds()))))
 	}
 	if t.Status != 0 {
-		HTTPStatus(t.Status)(w, nil, nil)
+		http.Error(w, http.StatusText(t.Status), t.Status)
 		return
 	}
-	RetCode(153, "Request throttled")(w, nil, nil)
+	_, _ = w.Write((&answer{refusal: &refusal{153, "Request throttled"}}).encode(0)) // who called may be gone
 }

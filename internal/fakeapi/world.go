@@ -54,7 +54,7 @@ type World struct {
 	seq      uint64
 	accounts []Account
 	projects []Project
-	repos    map[string]*shelf
+	repos    map[string]*imageList
 	names    []string           // of all repos, in the order in which they were added
 	lists    map[string][]*Repo // GetRepo's lists by project and type, made on demand, dropped when a repo changes
 	unknown  *refusal           // what GetRepoImage says of a repo that is not there; nil: an empty set
@@ -66,7 +66,7 @@ func NewWorld() *World {
 		now:      time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC),
 		accounts: []Account{{PublicKey: DefaultPublicKey, PrivateKey: DefaultPrivateKey}},
 		projects: []Project{{ID: DefaultProject, Name: "Default", Default: true}},
-		repos:    map[string]*shelf{},
+		repos:    map[string]*imageList{},
 		lists:    map[string][]*Repo{},
 		unknown:  &refusal{230, "Params [RepoName] not available"},
 	}
@@ -126,7 +126,7 @@ func (w *World) AddRepo(r Repo) {
 	w.addRepo(r)
 }
 
-func (w *World) addRepo(r Repo) *shelf {
+func (w *World) addRepo(r Repo) *imageList {
 	r.ProjectID = cmp.Or(r.ProjectID, DefaultProject)
 	if r.Created.IsZero() {
 		r.Created = w.now
@@ -140,13 +140,13 @@ func (w *World) addRepo(r Repo) *shelf {
 	if _, ok := w.repos[r.Name]; !ok {
 		w.names = append(w.names, r.Name)
 	}
-	s := &shelf{repo: &r, byName: map[string]*row{}}
+	s := &imageList{repo: &r, byName: map[string]*row{}}
 	w.repos[r.Name] = s
 	clear(w.lists)
 	return s
 }
 
-// RemoveRepo removes a repo with all its images and tells whether it was there.
+// RemoveRepo removes a repo with all its images and reports whether it was there.
 func (w *World) RemoveRepo(name string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -159,7 +159,7 @@ func (w *World) RemoveRepo(name string) bool {
 	return true
 }
 
-// UpdateRepo changes a repo's settings: shared, order, wire, paging and so on, but not its name. It tells whether the repo
+// UpdateRepo changes a repo's settings: shared, order, wire, paging and so on, but not its name. It reports whether the repo
 // was there. The function must not call the world.
 func (w *World) UpdateRepo(name string, change func(*Repo)) bool {
 	w.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/registry"
 )
 
@@ -69,7 +70,7 @@ func TestOneListIsRefused(t *testing.T) {
 		world.AddRepo(fakeapi.Repo{Name: "shared", Shared: true})
 		s := directly(t, world, fakeapi.FaultFunc(func(q fakeapi.Request) fakeapi.Fault {
 			if q.Type == kindPrivate {
-				return fakeapi.RetCode(code, "no")
+				return faults.RetCode(code, "no")
 			}
 			return nil
 		}))

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/registry"
 	"syncer/internal/wire"
 )
@@ -54,40 +55,40 @@ var failures = map[string]struct {
 	requests int   // for a repo that fails
 	text     string
 }{
-	"signature":        {fakeapi.RetCode(171, "Signature VerifyAC Error"), registry.ErrRefused, 1, "RetCode 171: Signature VerifyAC Error"},
-	"user":             {fakeapi.RetCode(172, "User Not Exists"), registry.ErrRefused, 1, "172"},
-	"token":            {fakeapi.RetCode(174, "Token Not Exists"), registry.ErrRefused, 1, "174"},
-	"address denied":   {fakeapi.RetCode(294, ""), registry.ErrRefused, 1, "294: no message"},
-	"security lock":    {fakeapi.RetCode(295, ""), registry.ErrRefused, 1, "295"},
-	"forbidden":        {fakeapi.HTTPStatus(403), registry.ErrRefused, 1, "HTTP 403"},
-	"project unknown":  {fakeapi.RetCode(292, "Project [x] not exists"), registry.ErrProjectRefused, 1, "292"},
-	"permission":       {fakeapi.RetCode(299, "no"), registry.ErrProjectRefused, 1, "set UCLOUD_PROJECT_ID"},
-	"no such action":   {fakeapi.RetCode(161, ""), nil, 1, "161"},
-	"backend types":    {fakeapi.RetCode(214001, "json: cannot unmarshal string"), nil, 2, "214001"},
-	"product's code":   {fakeapi.RetCode(43023, "BucketNotExist"), nil, 6, "43023"},
-	"repeated 500":     {fakeapi.HTTPStatus(500), registry.ErrUnavailable, 6, "HTTP 500: Internal Server Error (after 6 attempts)"},
-	"repeated 150":     {fakeapi.RetCode(150, "busy"), registry.ErrUnavailable, 6, "RetCode 150"},
-	"HTML":             {fakeapi.HTML(), registry.ErrUnavailable, 6, "not JSON"},
-	"half a body":      {fakeapi.Truncated(), registry.ErrUnavailable, 6, "not JSON"},
-	"no code":          {fakeapi.Body("{}"), registry.ErrUnavailable, 6, "RetCode"},
-	"JSON text":        {fakeapi.Body(`"{}"`), registry.ErrUnavailable, 6, "RetCode"},
-	"connection reset": {fakeapi.Reset(), registry.ErrUnavailable, 6, "reset"},
-	"connection cut":   {fakeapi.Cut(), registry.ErrUnavailable, 6, "EOF"},
-	"too large":        {fakeapi.Huge(wire.MaxBody + 1), nil, 1, "larger than"},
-	"gzip bomb":        {fakeapi.GzipBomb(1 << 30), nil, 1, "larger than"},
-	"redirect":         {fakeapi.Redirect(302, "http://127.0.0.1:1/"), registry.ErrUnavailable, 1, "HTTP 302"},
-	"not found":        {fakeapi.HTTPStatus(404), registry.ErrUnavailable, 1, "HTTP 404"},
-	"hangs":            {fakeapi.Hang(nil), registry.ErrUnavailable, 6, "no complete answer within"},
-	"trickles":         {fakeapi.Trickle(20 * time.Millisecond), registry.ErrUnavailable, 6, "no complete answer within"},
+	"signature":        {faults.RetCode(171, "Signature VerifyAC Error"), registry.ErrRefused, 1, "RetCode 171: Signature VerifyAC Error"},
+	"user":             {faults.RetCode(172, "User Not Exists"), registry.ErrRefused, 1, "172"},
+	"token":            {faults.RetCode(174, "Token Not Exists"), registry.ErrRefused, 1, "174"},
+	"address denied":   {faults.RetCode(294, ""), registry.ErrRefused, 1, "294: no message"},
+	"security lock":    {faults.RetCode(295, ""), registry.ErrRefused, 1, "295"},
+	"forbidden":        {faults.HTTPStatus(403), registry.ErrRefused, 1, "HTTP 403"},
+	"project unknown":  {faults.RetCode(292, "Project [x] not exists"), registry.ErrProjectRefused, 1, "292"},
+	"permission":       {faults.RetCode(299, "no"), registry.ErrProjectRefused, 1, "set UCLOUD_PROJECT_ID"},
+	"no such action":   {faults.RetCode(161, ""), nil, 1, "161"},
+	"backend types":    {faults.RetCode(214001, "json: cannot unmarshal string"), nil, 2, "214001"},
+	"product's code":   {faults.RetCode(43023, "BucketNotExist"), nil, 6, "43023"},
+	"repeated 500":     {faults.HTTPStatus(500), registry.ErrUnavailable, 6, "HTTP 500: Internal Server Error (after 6 attempts)"},
+	"repeated 150":     {faults.RetCode(150, "busy"), registry.ErrUnavailable, 6, "RetCode 150"},
+	"HTML":             {faults.HTML(), registry.ErrUnavailable, 6, "not JSON"},
+	"half a body":      {faults.Truncated(), registry.ErrUnavailable, 6, "not JSON"},
+	"no code":          {faults.Body("{}"), registry.ErrUnavailable, 6, "RetCode"},
+	"JSON text":        {faults.Body(`"{}"`), registry.ErrUnavailable, 6, "RetCode"},
+	"connection reset": {faults.Reset(), registry.ErrUnavailable, 6, "reset"},
+	"connection cut":   {faults.Cut(), registry.ErrUnavailable, 6, "EOF"},
+	"too large":        {faults.Huge(wire.MaxBody + 1), nil, 1, "larger than"},
+	"gzip bomb":        {faults.GzipBomb(1 << 30), nil, 1, "larger than"},
+	"redirect":         {faults.Redirect(302, "http://127.0.0.1:1/"), registry.ErrUnavailable, 1, "HTTP 302"},
+	"not found":        {faults.HTTPStatus(404), registry.ErrUnavailable, 1, "HTTP 404"},
+	"hangs":            {faults.Hang(nil), registry.ErrUnavailable, 6, "no complete answer within"},
+	"trickles":         {faults.Trickle(20 * time.Millisecond), registry.ErrUnavailable, 6, "no complete answer within"},
 	"throttles for a year": {
-		fakeapi.WithHeader("Retry-After", "31536000", fakeapi.HTTPStatus(429)), registry.ErrUnavailable, 1, "HTTP 429",
+		faults.WithHeader("Retry-After", "31536000", faults.HTTPStatus(429)), registry.ErrUnavailable, 1, "HTTP 429",
 	},
-	"waits too long":   {fakeapi.WithHeader("Retry-After", "9999", fakeapi.HTTPStatus(503)), registry.ErrUnavailable, 1, "HTTP 503"},
-	"proxy":            {fakeapi.HTTPStatus(407), registry.ErrUnavailable, 1, "HTTPS_PROXY"},
-	"unauthorized":     {fakeapi.HTTPStatus(401), registry.ErrRefused, 1, "HTTP 401"},
-	"control byte":     {fakeapi.Body("{\"RetCode\":0,\"Message\":\"\x01\"}"), registry.ErrUnavailable, 6, "not JSON"},
-	"internal error":   {fakeapi.RetCode(1000, "internal error"), registry.ErrUnavailable, 6, "RetCode 1000"},
-	"code in a 500":    {fakeapi.WithHeader("X", "y", statusBody(500, `{"RetCode":172}`)), registry.ErrRefused, 1, "172"},
+	"waits too long":   {faults.WithHeader("Retry-After", "9999", faults.HTTPStatus(503)), registry.ErrUnavailable, 1, "HTTP 503"},
+	"proxy":            {faults.HTTPStatus(407), registry.ErrUnavailable, 1, "HTTPS_PROXY"},
+	"unauthorized":     {faults.HTTPStatus(401), registry.ErrRefused, 1, "HTTP 401"},
+	"control byte":     {faults.Body("{\"RetCode\":0,\"Message\":\"\x01\"}"), registry.ErrUnavailable, 6, "not JSON"},
+	"internal error":   {faults.RetCode(1000, "internal error"), registry.ErrUnavailable, 6, "RetCode 1000"},
+	"code in a 500":    {faults.WithHeader("X", "y", statusBody(500, `{"RetCode":172}`)), registry.ErrRefused, 1, "172"},
 	"success in a 500": {statusBody(500, `{"RetCode":0}`), registry.ErrUnavailable, 6, "HTTP 500"},
 }
 
@@ -196,7 +197,7 @@ func TestProjectRefusalReachesOneProject(t *testing.T) {
 	world.AddProject(fakeapi.Project{ID: "org-2"})
 	world.AddRepo(fakeapi.Repo{Name: "theirs", ProjectID: "org-2"})
 	world.Fill("ours", 3)
-	srv := serve(t, world, fakeapi.Faults(fakeapi.Rule{Project: "org-2", Do: fakeapi.RetCode(299, "IAM permission error")}))
+	srv := serve(t, world, fakeapi.Faults(fakeapi.Rule{Project: "org-2", Do: faults.RetCode(299, "IAM permission error")}))
 	s := source(t, srv, func(o *Options) {
 		o.Projects = []Project{{ID: "org-2", Repos: []string{"theirs"}, Discover: DiscoverAll}, {ID: fakeapi.DefaultProject, Discover: DiscoverAll}}
 	})
@@ -228,16 +229,16 @@ func TestRepoGone(t *testing.T) {
 	}{
 		"gone":                     {gone: true},
 		"still listed":             {there: true},
-		"listing fails":            {rules: []fakeapi.Rule{{Action: actionRepos, Do: fakeapi.HTTPStatus(500)}}},
-		"half of the listing":      {rules: []fakeapi.Rule{{Action: actionRepos, From: 2, Do: fakeapi.RetCode(299, "no")}}},
-		"listing without an end":   {rules: []fakeapi.Rule{{Action: actionRepos, Do: fakeapi.Body(`{"RetCode":0,"TotalCount":5,"RepoSet":[{"RepoName":"x"}]}`)}}},
-		"listing that is not read": {rules: []fakeapi.Rule{{Action: actionRepos, Do: fakeapi.Body(`{"RetCode":0,"TotalCount":2,"RepoSet":[]}`)}}},
+		"listing fails":            {rules: []fakeapi.Rule{{Action: actionRepos, Do: faults.HTTPStatus(500)}}},
+		"half of the listing":      {rules: []fakeapi.Rule{{Action: actionRepos, From: 2, Do: faults.RetCode(299, "no")}}},
+		"listing without an end":   {rules: []fakeapi.Rule{{Action: actionRepos, Do: faults.Body(`{"RetCode":0,"TotalCount":5,"RepoSet":[{"RepoName":"x"}]}`)}}},
+		"listing that is not read": {rules: []fakeapi.Rule{{Action: actionRepos, Do: faults.Body(`{"RetCode":0,"TotalCount":2,"RepoSet":[]}`)}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			world := fakeapi.NewWorld()
 			world.Fill("other", 1)
-			refuse := fakeapi.Rule{Action: actionImages, Repo: "web", Do: fakeapi.RetCode(230, "Params [RepoName] not available")}
+			refuse := fakeapi.Rule{Action: actionImages, Repo: "web", Do: faults.RetCode(230, "Params [RepoName] not available")}
 			if test.there {
 				world.Fill("web", 1)
 			}
@@ -262,7 +263,7 @@ func TestGoneNeedsAListingAfterTheRefusal(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	world.Fill("web", 1)
-	srv.Set(fakeapi.Faults(fakeapi.Rule{Action: actionImages, Repo: "web", Do: fakeapi.RetCode(230, "no")}))
+	srv.Set(fakeapi.Faults(fakeapi.Rule{Action: actionImages, Repo: "web", Do: faults.RetCode(230, "no")}))
 	if _, err := s.Read(t.Context(), repo("web")); err == nil || errors.Is(err, registry.ErrRepoGone) {
 		t.Errorf("error %v", err)
 	}
@@ -279,8 +280,8 @@ func TestSecrets(t *testing.T) {
 				w.Header().Set("X-UCLOUD-REQUEST-UUID", r.Form.Get("Signature"))
 				fmt.Fprintf(w, `{"RetCode":230,"Message":%q}`, r.Form.Encode()+" "+r.Form.Get("Signature")+" "+r.Form.Get("PublicKey")+" "+r.Form.Get("SecurityToken"))
 			},
-			"reset": fakeapi.Reset(), "hang": fakeapi.Hang(nil), "redirect": fakeapi.Redirect(302, "http://127.0.0.1:1/?x=y"),
-			"refused": fakeapi.RetCode(171, fakeapi.DefaultPublicKey), "html": fakeapi.HTML(),
+			"reset": faults.Reset(), "hang": faults.Hang(nil), "redirect": faults.Redirect(302, "http://127.0.0.1:1/?x=y"),
+			"refused": faults.RetCode(171, fakeapi.DefaultPublicKey), "html": faults.HTML(),
 		} {
 			t.Run(string(encoding)+"/"+name, func(t *testing.T) {
 				t.Parallel()

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/registry"
 )
 
@@ -97,7 +98,7 @@ func TestPageSizeIsLearnedForEachAction(t *testing.T) {
 	most := 50
 	s := directly(t, world, fakeapi.FaultFunc(func(q fakeapi.Request) fakeapi.Fault {
 		if q.Action == actionImages && q.Limit > most {
-			return fakeapi.RetCode(230, "Params [Limit] not available")
+			return faults.RetCode(230, "Params [Limit] not available")
 		}
 		return nil
 	}))
@@ -116,9 +117,9 @@ func TestPageSizeIsLearnedForEachAction(t *testing.T) {
 
 // refusals are ways to say that a value of a call is out of range.
 var refusals = map[string]fakeapi.Fault{
-	"230": fakeapi.RetCode(230, "Params [Offset] not available"), "240": fakeapi.RetCode(240, "no"), "220": fakeapi.RetCode(220, "no"),
-	"214001": fakeapi.RetCode(214001, "no"), "product's code": fakeapi.RetCode(8039, "no"),
-	"bad request": fakeapi.HTTPStatus(400), "range": fakeapi.HTTPStatus(416), "unprocessable": fakeapi.HTTPStatus(422),
+	"230": faults.RetCode(230, "Params [Offset] not available"), "240": faults.RetCode(240, "no"), "220": faults.RetCode(220, "no"),
+	"214001": faults.RetCode(214001, "no"), "product's code": faults.RetCode(8039, "no"),
+	"bad request": faults.HTTPStatus(400), "range": faults.HTTPStatus(416), "unprocessable": faults.HTTPStatus(422),
 }
 
 // TestRefusedBehindTheEnd reads from a server that refuses an offset that no row has.
@@ -177,7 +178,7 @@ func TestOffsetWindow(t *testing.T) {
 			world := filled(map[string]int{"web": 500, "other": 20})
 			s := directly(t, world, fakeapi.FaultFunc(func(q fakeapi.Request) fakeapi.Fault {
 				if q.Repo == "web" && test.refuses(q.Offset, q.Limit) {
-					return fakeapi.RetCode(test.code, "no")
+					return faults.RetCode(test.code, "no")
 				}
 				return nil
 			}))
@@ -222,7 +223,7 @@ func TestRowsOfReposThatAreOfNoUse(t *testing.T) {
 	t.Parallel()
 	rows := []string{`"a"`, `{"RepoName":"b"}`, `{}`, `{"RepoName":"x\u0000y"}`, `null`}
 	s := directly(t, fakeapi.NewWorld(), fakeapi.FaultFunc(func(q fakeapi.Request) fakeapi.Fault {
-		return fakeapi.Body(`{"RetCode":0,"TotalCount":5,"RepoSet":[` + strings.Join(rows[q.Offset:], ",") + `]}`)
+		return faults.Body(`{"RetCode":0,"TotalCount":5,"RepoSet":[` + strings.Join(rows[q.Offset:], ",") + `]}`)
 	}))
 	v, err := s.list(t.Context(), "", kindPrivate)
 	if err != nil || v.Nameless != 3 || v.RejectedTotal != 3 || len(v.Images) != 2 {

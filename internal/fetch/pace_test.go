@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/registry"
 )
 
@@ -51,10 +52,10 @@ func TestBackoff(t *testing.T) {
 		fault  fakeapi.Fault
 		want   []time.Duration
 	}{
-		"whole":    {1, fakeapi.HTTPStatus(503), []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, time.Minute, time.Minute}},
-		"half":     {0.5, fakeapi.RetCode(150, ""), []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second, 30 * time.Second}},
-		"throttle": {1, fakeapi.RetCode(153, ""), []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, time.Minute, time.Minute, time.Minute}},
-		"asked":    {0, fakeapi.WithHeader("Retry-After", "7", fakeapi.HTTPStatus(429)), []time.Duration{7e9, 7e9, 7e9, 7e9, 7e9, 7e9, 7e9, 7e9, 7e9}},
+		"whole":    {1, faults.HTTPStatus(503), []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, time.Minute, time.Minute}},
+		"half":     {0.5, faults.RetCode(150, ""), []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second, 30 * time.Second}},
+		"throttle": {1, faults.RetCode(153, ""), []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, time.Minute, time.Minute, time.Minute}},
+		"asked":    {0, faults.WithHeader("Retry-After", "7", faults.HTTPStatus(429)), []time.Duration{7e9, 7e9, 7e9, 7e9, 7e9, 7e9, 7e9, 7e9, 7e9}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -99,7 +100,7 @@ func TestRetryAfter(t *testing.T) {
 func TestPauseHoldsEveryWorker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, api := bubble(t, 1, func(*Options) {}, fakeapi.Faults(fakeapi.Rule{Repo: "web", Times: 1, Do: fakeapi.WithHeader("Retry-After", "20", fakeapi.RetCode(153, ""))}))
+		s, api := bubble(t, 1, func(*Options) {}, fakeapi.Faults(fakeapi.Rule{Repo: "web", Times: 1, Do: faults.WithHeader("Retry-After", "20", faults.RetCode(153, ""))}))
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			if _, err := s.Read(t.Context(), repo("web")); err != nil {
@@ -283,7 +284,7 @@ func TestConcurrency(t *testing.T) {
 // TestDeadAPI asks a registry that is down for many repos. The run has to end soon, without asking for each of them.
 func TestDeadAPI(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]fakeapi.Fault{"down": fakeapi.HTTPStatus(503), "hangs": fakeapi.Hang(nil), "throttles": fakeapi.RetCode(153, "")} {
+	for name, fault := range map[string]fakeapi.Fault{"down": faults.HTTPStatus(503), "hangs": faults.Hang(nil), "throttles": faults.RetCode(153, "")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -344,7 +345,7 @@ func TestSuccessesEarnRetries(t *testing.T) {
 func TestPoisonedRepos(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, _ := bubble(t, 1, func(*Options) {}, fakeapi.Faults(fakeapi.Rule{Repo: "web", Do: fakeapi.RetCode(110, "timeout")}))
+		s, _ := bubble(t, 1, func(*Options) {}, fakeapi.Faults(fakeapi.Rule{Repo: "web", Do: faults.RetCode(110, "timeout")}))
 		var wg sync.WaitGroup
 		ctx, done := context.WithCancel(t.Context())
 		wg.Go(func() {
@@ -382,14 +383,14 @@ func TestCancel(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Options) []fakeapi.Option{
 		"answer": func(*Options) []fakeapi.Option {
-			return []fakeapi.Option{fakeapi.Faults(fakeapi.Rule{Do: fakeapi.Hang(nil)})}
+			return []fakeapi.Option{fakeapi.Faults(fakeapi.Rule{Do: faults.Hang(nil)})}
 		},
 		"backoff": func(o *Options) []fakeapi.Option {
 			o.MaxAttempts = 20
-			return []fakeapi.Option{fakeapi.Faults(fakeapi.Rule{Do: fakeapi.HTTPStatus(500)})}
+			return []fakeapi.Option{fakeapi.Faults(fakeapi.Rule{Do: faults.HTTPStatus(500)})}
 		},
 		"pause": func(*Options) []fakeapi.Option {
-			return []fakeapi.Option{fakeapi.Faults(fakeapi.Rule{Do: fakeapi.WithHeader("Retry-After", "250", fakeapi.HTTPStatus(429))})}
+			return []fakeapi.Option{fakeapi.Faults(fakeapi.Rule{Do: faults.WithHeader("Retry-After", "250", faults.HTTPStatus(429))})}
 		},
 		"rate": func(o *Options) []fakeapi.Option { o.RateLimit = 0.01; return nil },
 		"place": func(o *Options) []fakeapi.Option {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/registry"
 	"syncer/internal/wire"
 )
@@ -121,7 +122,7 @@ func TestReadExamples(t *testing.T) {
 		world := fakeapi.NewWorld()
 		world.AddRepo(fakeapi.Repo{Name: "once", Body: body})
 		// "always" answers the example whatever is asked, as a recorded answer does.
-		always := fakeapi.Rule{Repo: "always", Do: fakeapi.Body(body)}
+		always := fakeapi.Rule{Repo: "always", Do: faults.Body(body)}
 		world.AddRepo(fakeapi.Repo{Name: "always"})
 		s := directly(t, world, fakeapi.Faults(always))
 		for _, r := range []string{"once", "always"} {
@@ -180,7 +181,7 @@ func TestReadThroughFaults(t *testing.T) {
 	}
 	world.Fill("big", 20_000)
 	repos = append(repos, repo("big"))
-	srv := serve(t, world, fakeapi.FaultFunc(fakeapi.Mix(7, 0.2, fakeapi.Passing()...)))
+	srv := serve(t, world, fakeapi.FaultFunc(faults.Mix(7, 0.2, faults.Passing()...)))
 	s := source(t, srv, func(o *Options) { o.Concurrency, o.MaxAttempts = 8, 10 })
 	var wg sync.WaitGroup
 	for _, r := range repos {
@@ -229,7 +230,7 @@ func TestObserve(t *testing.T) {
 	t.Parallel()
 	world := fakeapi.NewWorld()
 	world.Fill("web", 1)
-	srv := serve(t, world, fakeapi.Faults(fakeapi.Rule{Times: 1, Do: fakeapi.HTTPStatus(500)}, fakeapi.Rule{From: 2, Times: 1, Do: fakeapi.RetCode(153, "")}))
+	srv := serve(t, world, fakeapi.Faults(fakeapi.Rule{Times: 1, Do: faults.HTTPStatus(500)}, fakeapi.Rule{From: 2, Times: 1, Do: faults.RetCode(153, "")}))
 	told := map[string]int{}
 	s := source(t, srv, func(o *Options) {
 		o.Concurrency = 1

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"syncer/internal/fakeapi"
+	"syncer/internal/fakeapi/faults"
 	"syncer/internal/fetch"
 	"syncer/internal/registry"
 	"syncer/internal/syncer"
@@ -59,14 +60,14 @@ func TestSimulatedAccounts(t *testing.T) {
 
 // badly are ways in which a repo may fail for good while others are well.
 var badly = map[string]fakeapi.Fault{
-	"401": fakeapi.HTTPStatus(401), "403": fakeapi.HTTPStatus(403), "404": fakeapi.HTTPStatus(404), "407": fakeapi.HTTPStatus(407),
-	"500": fakeapi.HTTPStatus(500), "503": fakeapi.HTTPStatus(503), "302": fakeapi.Redirect(302, "http://127.0.0.1:1/"),
-	"code 1000": fakeapi.RetCode(1000, "internal error"), "code 110": fakeapi.RetCode(110, "timeout"), "code 171": fakeapi.RetCode(171, "Signature"),
-	"code 174": fakeapi.RetCode(174, "Token"), "code 230": fakeapi.RetCode(230, "Params [RepoName]"), "code 8039": fakeapi.RetCode(8039, "no"),
-	"code 292": fakeapi.RetCode(292, "Project"), "code 299": fakeapi.RetCode(299, "IAM"), "code 153": fakeapi.RetCode(153, "throttled"),
-	"control byte": fakeapi.Body("{\"RetCode\":0,\"Message\":\"\x01\"}"), "half": fakeapi.Truncated(), "HTML": fakeapi.HTML(), "empty": fakeapi.Body(""),
-	"closed": fakeapi.Reset(), "hangs": fakeapi.Hang(nil), "wait": fakeapi.WithHeader("Retry-After", "1.5", fakeapi.HTTPStatus(429)),
-	"go away": fakeapi.WithHeader("Retry-After", "99999999999", fakeapi.HTTPStatus(429)),
+	"401": faults.HTTPStatus(401), "403": faults.HTTPStatus(403), "404": faults.HTTPStatus(404), "407": faults.HTTPStatus(407),
+	"500": faults.HTTPStatus(500), "503": faults.HTTPStatus(503), "302": faults.Redirect(302, "http://127.0.0.1:1/"),
+	"code 1000": faults.RetCode(1000, "internal error"), "code 110": faults.RetCode(110, "timeout"), "code 171": faults.RetCode(171, "Signature"),
+	"code 174": faults.RetCode(174, "Token"), "code 230": faults.RetCode(230, "Params [RepoName]"), "code 8039": faults.RetCode(8039, "no"),
+	"code 292": faults.RetCode(292, "Project"), "code 299": faults.RetCode(299, "IAM"), "code 153": faults.RetCode(153, "throttled"),
+	"control byte": faults.Body("{\"RetCode\":0,\"Message\":\"\x01\"}"), "half": faults.Truncated(), "HTML": faults.HTML(), "empty": faults.Body(""),
+	"closed": faults.Reset(), "hangs": faults.Hang(nil), "wait": faults.WithHeader("Retry-After", "1.5", faults.HTTPStatus(429)),
+	"go away": faults.WithHeader("Retry-After", "99999999999", faults.HTTPStatus(429)),
 }
 
 // outages are what may be wrong with all of a registry.
@@ -140,7 +141,7 @@ func (a *account) fault(q fakeapi.Request) fakeapi.Fault {
 	case how != "":
 		return badly[how]
 	case rand.New(rand.NewPCG(uint64(q.N), 13)).IntN(50) == 0: // now and then a request of the others fails too
-		return fakeapi.HTTPStatus(502)
+		return faults.HTTPStatus(502)
 	default:
 		return nil
 	}

@@ -1,8 +1,12 @@
-package fakeapi
+// Package faults is what can be made to go wrong with an answer of the simulated registry. It is for tests alone: nothing of it
+// may link into the program.
+package faults
 
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -10,17 +14,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"syncer/internal/fakeapi"
 )
 
-// Fault answers a call in place of the API. It is given the body that would have been sent.
-type Fault func(w http.ResponseWriter, r *http.Request, answer []byte)
-
-func plainly(w http.ResponseWriter, _ *http.Request, answer []byte) {
-	_, _ = w.Write(answer) // who called may be gone
-}
-
 // HTTPStatus answers a status with a gateway's HTML page.
-func HTTPStatus(status int) Fault {
+func HTTPStatus(status int) fakeapi.Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(status)
@@ -29,37 +28,39 @@ func HTTPStatus(status int) Fault {
 }
 
 // RetCode refuses the call with a code.
-func RetCode(code int, message string) Fault {
-	return func(w http.ResponseWriter, r *http.Request, _ []byte) {
-		plainly(w, r, (&answer{refusal: &refusal{code, message}}).encode(0))
+func RetCode(code int, message string) fakeapi.Fault {
+	text, err := json.Marshal(message)
+	if err != nil {
+		panic(err) // a string always marshals
 	}
+	return Body(fmt.Sprintf(`{"RetCode":%d,"Message":%s}`, code, text))
 }
 
 // Body answers 200 with a text in place of the true answer: an empty one, "null", half a document.
-func Body(text string) Fault {
-	return func(w http.ResponseWriter, r *http.Request, _ []byte) { plainly(w, r, []byte(text)) }
+func Body(text string) fakeapi.Fault {
+	return func(w http.ResponseWriter, _ *http.Request, _ []byte) { send(w, []byte(text)) }
 }
 
 // HTML answers 200 with a proxy's login page.
-func HTML() Fault {
+func HTML() fakeapi.Fault {
 	return WithHeader("Content-Type", "text/html", Body("<!DOCTYPE html><html><body>Please log in</body></html>"))
 }
 
 // Truncated sends half of the answer as if it were all of it.
-func Truncated() Fault {
-	return func(w http.ResponseWriter, r *http.Request, answer []byte) { plainly(w, r, answer[:len(answer)/2]) }
+func Truncated() fakeapi.Fault {
+	return func(w http.ResponseWriter, _ *http.Request, answer []byte) { send(w, answer[:len(answer)/2]) }
 }
 
 // Cut sends half of the answer and then ends the connection.
-func Cut() Fault {
-	return func(w http.ResponseWriter, r *http.Request, answer []byte) {
+func Cut() fakeapi.Fault {
+	return func(w http.ResponseWriter, _ *http.Request, answer []byte) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
-		plainly(w, r, answer[:len(answer)/2])
+		send(w, answer[:len(answer)/2])
 	} // a server ends the connection of an answer that falls short
 }
 
 // Reset resets the connection without an answer.
-func Reset() Fault {
+func Reset() fakeapi.Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil { // not a plain HTTP/1 connection
@@ -73,36 +74,36 @@ func Reset() Fault {
 }
 
 // WithHeader sets a header, Retry-After say, and then lets the fault answer; nil is the true answer.
-func WithHeader(name, value string, then Fault) Fault {
+func WithHeader(name, value string, then fakeapi.Fault) fakeapi.Fault {
 	return func(w http.ResponseWriter, r *http.Request, answer []byte) {
 		w.Header().Set(name, value)
-		orPlainly(then)(w, r, answer)
+		orAnswer(then)(w, r, answer)
 	}
 }
 
 // Slow waits and then lets the fault answer; nil is the true answer.
-func Slow(d time.Duration, then Fault) Fault {
+func Slow(d time.Duration, then fakeapi.Fault) fakeapi.Fault {
 	return func(w http.ResponseWriter, r *http.Request, answer []byte) {
 		if wait(r.Context(), d) {
-			orPlainly(then)(w, r, answer)
+			orAnswer(then)(w, r, answer)
 		}
 	}
 }
 
 // Hang answers nothing until release is closed, then the truth. A caller who gives up, or the server's end, ends it too;
 // a nil release leaves only these.
-func Hang(release <-chan struct{}) Fault {
+func Hang(release <-chan struct{}) fakeapi.Fault {
 	return func(w http.ResponseWriter, r *http.Request, answer []byte) {
 		select {
 		case <-release:
-			plainly(w, r, answer)
+			send(w, answer)
 		case <-r.Context().Done():
 		}
 	}
 }
 
 // Trickle sends the answer a byte at a time.
-func Trickle(each time.Duration) Fault {
+func Trickle(each time.Duration) fakeapi.Fault {
 	return func(w http.ResponseWriter, r *http.Request, answer []byte) {
 		for _, b := range answer {
 			if _, err := w.Write([]byte{b}); err != nil {
@@ -117,7 +118,7 @@ func Trickle(each time.Duration) Fault {
 }
 
 // Redirect sends the caller elsewhere.
-func Redirect(status int, location string) Fault {
+func Redirect(status int, location string) fakeapi.Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 		w.Header().Set("Location", location)
 		w.WriteHeader(status)
@@ -125,10 +126,10 @@ func Redirect(status int, location string) Fault {
 }
 
 // Gzip compresses the answer.
-func Gzip() Fault {
-	return func(w http.ResponseWriter, r *http.Request, answer []byte) {
+func Gzip() fakeapi.Fault {
+	return func(w http.ResponseWriter, _ *http.Request, answer []byte) {
 		w.Header().Set("Content-Encoding", "gzip")
-		plainly(w, r, zip(answer))
+		send(w, zip(answer))
 	}
 }
 
@@ -136,14 +137,14 @@ func Gzip() Fault {
 const block = 1 << 20
 
 // Huge answers a JSON document that is n bytes of one string and ends, if it is read so far, as valid JSON.
-func Huge(n int64) Fault {
+func Huge(n int64) fakeapi.Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 		huge(w, n, func(b []byte) []byte { return b })
 	}
 }
 
 // GzipBomb is [Huge], compressed to about a thousandth.
-func GzipBomb(n int64) Fault {
+func GzipBomb(n int64) fakeapi.Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 		w.Header().Set("Content-Encoding", "gzip")
 		huge(w, n, zip)
@@ -172,11 +173,31 @@ func zip(data []byte) []byte {
 	return b.Bytes()
 }
 
-func orPlainly(f Fault) Fault {
-	if f == nil {
-		return plainly
+func send(w http.ResponseWriter, body []byte) {
+	_, _ = w.Write(body) // who called may be gone
+}
+
+// orAnswer is the fault, or for nil the one that sends the true answer.
+func orAnswer(f fakeapi.Fault) fakeapi.Fault {
+	if f != nil {
+		return f
 	}
-	return f
+	return func(w http.ResponseWriter, _ *http.Request, answer []byte) { send(w, answer) }
+}
+
+// wait passes d and reports whether the context lasted as long.
+func wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
