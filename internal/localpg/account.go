@@ -16,9 +16,9 @@ import (
 
 // account is the user a server runs as.
 type account struct {
-	name     string
-	uid, gid int
-	other    bool // not the user this process runs as, which is root then
+	name      string
+	uid, gid  int
+	otherUser bool // not the user this process runs as, which is root then
 }
 
 // serverAccount is who runs a new server: whoever asks, unless that is root.
@@ -36,7 +36,7 @@ func serverAccount() (account, error) {
 		if err := errors.Join(err1, err2); err != nil {
 			return account{}, fmt.Errorf("look up user %s: %w", name, err)
 		}
-		return account{name: name, uid: uid, gid: gid, other: true}, nil
+		return account{name: name, uid: uid, gid: gid, otherUser: true}, nil
 	}
 	return account{}, errors.New("PostgreSQL refuses to run as root and there is no user postgres or nobody to run it as")
 }
@@ -55,7 +55,7 @@ func ownerAccount(data string) (account, error) {
 	case self != 0 && self != uid:
 		return account{}, fmt.Errorf("%s belongs to user %s: run as that user", data, userName(uid))
 	}
-	return account{name: userName(uid), uid: uid, gid: gid, other: self != uid}, nil
+	return account{name: userName(uid), uid: uid, gid: gid, otherUser: self != uid}, nil
 }
 
 func owner(info fs.FileInfo) (uid, gid int) {
@@ -73,7 +73,7 @@ func userName(uid int) string {
 
 // credential is nil when no change of user is needed, which only root may do.
 func (a account) credential() *syscall.Credential {
-	if !a.other {
+	if !a.otherUser {
 		return nil
 	}
 	return &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
@@ -84,7 +84,7 @@ func (a account) mkdir(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	if !a.other {
+	if !a.otherUser {
 		return nil
 	}
 	return os.Lchown(dir, a.uid, a.gid)
@@ -114,7 +114,7 @@ func (a account) open(path string) (*os.File, error) {
 	if err == nil && !info.Mode().IsRegular() {
 		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
 	}
-	if err == nil && a.other {
+	if err == nil && a.otherUser {
 		err = f.Chown(a.uid, a.gid)
 	}
 	if err != nil {
@@ -124,10 +124,10 @@ func (a account) open(path string) (*os.File, error) {
 	return f, nil
 }
 
-// reach tells whether the account can enter a folder, and if not, which of the folders above it is in the way. Only mode bits
+// reach reports whether the account can enter a folder, and if not, which of the folders above it is in the way. Only mode bits
 // are looked at; the kernel has the last word when a program starts there.
 func (a account) reach(dir string) error {
-	if !a.other {
+	if !a.otherUser {
 		return nil
 	}
 	for path := dir; ; path = filepath.Dir(path) {

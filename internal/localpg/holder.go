@@ -16,49 +16,49 @@ import (
 )
 
 const (
-	// keepPatience bounds the wait for a server that can neither be joined nor replaced: one that stops writes a checkpoint.
-	keepPatience = 30 * time.Second
-	keepPoll     = 20 * time.Millisecond
+	// joinTimeout bounds the wait for a server that can neither be joined nor replaced: one that stops writes a checkpoint.
+	joinTimeout = 30 * time.Second
+	joinPoll    = 20 * time.Millisecond
 )
 
 // acquire makes this process a user of the folder, who then starts the server or has joined the one that runs.
-func (k *keep) acquire(ctx context.Context) (err error) {
-	if k.users, err = os.Open(k.dir); err != nil {
+func (d *sharedFolder) acquire(ctx context.Context) (err error) {
+	if d.users, err = os.Open(d.dir); err != nil {
 		return err
 	}
 	// Held alone only while the last user stops the server.
-	if err := k.poll(ctx, func() (bool, error) { return tryLock(k.users, syscall.LOCK_SH) }); err != nil {
+	if err := d.poll(ctx, func() (bool, error) { return tryLock(d.users, syscall.LOCK_SH) }); err != nil {
 		return fmt.Errorf("wait for the server to stop: %w", err)
 	}
-	return k.poll(ctx, func() (bool, error) { return k.startOrJoin(ctx) })
+	return d.poll(ctx, func() (bool, error) { return d.startOrJoin(ctx) })
 }
 
 // startOrJoin reports whether this process is to start the server or has joined it.
-func (k *keep) startOrJoin(ctx context.Context) (bool, error) {
-	if mine, err := tryLock(k.lock, syscall.LOCK_EX); err != nil || mine {
+func (d *sharedFolder) startOrJoin(ctx context.Context) (bool, error) {
+	if mine, err := tryLock(d.lock, syscall.LOCK_EX); err != nil || mine {
 		if err == nil {
-			err = k.sign(self())
+			err = d.sign(self())
 		}
 		return mine, err
 	}
-	h, known := k.holder()
+	h, known := d.holder()
 	if known && h.host != self().host {
 		return false, fmt.Errorf("in use by %v, whose server cannot be reached from this host", h)
 	}
-	k.join = known && h.sockets != "" && k.hold(ctx, h.sockets)
-	return k.join, nil
+	d.join = known && h.sockets != "" && d.hold(ctx, h.sockets)
+	return d.join, nil
 }
 
 // poll tries until it is done. It has no limit while a living process starts the server, which may have much to recover.
-func (k *keep) poll(ctx context.Context, try func() (bool, error)) error {
-	tick := time.NewTicker(keepPoll)
+func (d *sharedFolder) poll(ctx context.Context, try func() (bool, error)) error {
+	tick := time.NewTicker(joinPoll)
 	defer tick.Stop()
-	limit := time.Now().Add(keepPatience)
+	limit := time.Now().Add(joinTimeout)
 	for {
 		if done, err := try(); done || err != nil {
 			return err
 		}
-		h, known := k.holder()
+		h, known := d.holder()
 		if starting := known && h.sockets == "" && h.alive(); !starting && time.Now().After(limit) {
 			return fmt.Errorf("in use by %v, whose server does not answer: stop that process", h)
 		}
@@ -83,34 +83,34 @@ func tryLock(f *os.File, how int) (bool, error) {
 }
 
 // joined reports whether another process started the server.
-func (k *keep) joined() bool { return k != nil && k.join }
+func (d *sharedFolder) joined() bool { return d != nil && d.join }
 
 // hasOthers reports whether others use the server. When not, none can begin to before this process leaves.
-func (k *keep) hasOthers() bool {
-	if k == nil || !k.join && !k.announced {
+func (d *sharedFolder) hasOthers() bool {
+	if d == nil || !d.join && !d.announced {
 		return false // nobody can have joined what was not announced
 	}
-	alone, err := tryLock(k.users, syscall.LOCK_EX)
+	alone, err := tryLock(d.users, syscall.LOCK_EX)
 	return !alone || err != nil
 }
 
 // awaitEnd lets go of a server that another process started, and which stops then, and waits for its end.
-func (k *keep) awaitEnd(ctx context.Context) error {
+func (d *sharedFolder) awaitEnd(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, fastLimit, errors.New("it takes too long"))
 	defer cancel()
-	k.leash.Close()
-	if err := k.poll(ctx, func() (bool, error) { return tryLock(k.lock, syscall.LOCK_EX) }); err != nil {
+	d.leash.Close()
+	if err := d.poll(ctx, func() (bool, error) { return tryLock(d.lock, syscall.LOCK_EX) }); err != nil {
 		return fmt.Errorf("wait for the private PostgreSQL to stop: %w", err)
 	}
 	return nil
 }
 
 // leave ends the use of the folder. The locks are not undone by name: the server, which goes on for others, has them too.
-func (k *keep) leave() {
-	if k == nil {
+func (d *sharedFolder) leave() {
+	if d == nil {
 		return
 	}
-	for _, f := range []*os.File{k.leash, k.lock, k.handle, k.users} {
+	for _, f := range []*os.File{d.leash, d.lock, d.handle, d.users} {
 		f.Close()
 	}
 }
@@ -143,28 +143,28 @@ func (h holder) alive() bool {
 }
 
 // announce tells others where the server listens.
-func (k *keep) announce(sockets string) error {
+func (d *sharedFolder) announce(sockets string) error {
 	h := self()
 	h.sockets = sockets
-	k.announced = true
-	return k.sign(h)
+	d.announced = true
+	return d.sign(h)
 }
 
 // sign writes the holder into the lock file for others to read. What it says is of no meaning when the lock is free.
-func (k *keep) sign(h holder) error {
+func (d *sharedFolder) sign(h holder) error {
 	text := fmt.Sprintf("%d\n%s\n%s\n%s\n", h.pid, h.program, h.host, h.sockets)
-	if err := k.lock.Truncate(0); err != nil {
+	if err := d.lock.Truncate(0); err != nil {
 		return fmt.Errorf("sign the lock: %w", err)
 	}
-	if _, err := k.lock.WriteAt([]byte(text), 0); err != nil {
+	if _, err := d.lock.WriteAt([]byte(text), 0); err != nil {
 		return fmt.Errorf("sign the lock: %w", err)
 	}
 	return nil
 }
 
 // holder reads who signed last. It is unknown for the moment between a lock and its signature.
-func (k *keep) holder() (holder, bool) {
-	text, err := io.ReadAll(io.NewSectionReader(k.lock, 0, 4096))
+func (d *sharedFolder) holder() (holder, bool) {
+	text, err := io.ReadAll(io.NewSectionReader(d.lock, 0, 4096))
 	if err != nil {
 		return holder{}, false
 	}

@@ -94,7 +94,7 @@ func TestRaceOfStarters(t *testing.T) {
 	}
 	group.Wait()
 	s := start(t, Options{Dir: dir})
-	if s.keep.join {
+	if s.folder.join {
 		t.Error("a server is left")
 	}
 }
@@ -120,7 +120,7 @@ func TestServerOfAnotherHostIsNamed(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(openDir(t), "pulls")
 	s := start(t, Options{Dir: dir})
-	if err := s.keep.sign(holder{pid: 7, program: "syncer", host: "elsewhere", sockets: s.sockets}); err != nil {
+	if err := s.folder.sign(holder{pid: 7, program: "syncer", host: "elsewhere", sockets: s.sockets}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Start(t.Context(), Options{Dir: dir})
@@ -142,7 +142,7 @@ func TestDeadServerOfALivingStarter(t *testing.T) {
 	}
 	waitFor(t, "the server's programs end", func() bool { return syscall.Kill(h.postmaster, 0) != nil })
 	next := start(t, Options{Dir: dir})
-	if got := query[int](t, next.DSN(Database), `SELECT 1`); got != 1 || next.keep.join {
+	if got := query[int](t, next.DSN(Database), `SELECT 1`); got != 1 || next.folder.join {
 		t.Error("the folder could not be taken over")
 	}
 	h.leave(t)

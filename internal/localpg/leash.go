@@ -27,8 +27,8 @@ shift
 exec "$@" %[1]d<&-`
 
 // launch starts the durable server on its leash. A parent-death signal would end it with its starter, whoever else uses it.
-func (k *keep) launch(cmd *exec.Cmd, output *os.File, st site) (*process, error) {
-	path := filepath.Join(st.sockets, leashName)
+func (d *sharedFolder) launch(cmd *exec.Cmd, output *os.File, l layout) (*process, error) {
+	path := filepath.Join(l.sockets, leashName)
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		return nil, fmt.Errorf("make %s: %w", path, err)
 	}
@@ -41,16 +41,16 @@ func (k *keep) launch(cmd *exec.Cmd, output *os.File, st site) (*process, error)
 	if err := syscall.SetNonblock(int(reader.Fd()), false); err != nil { // the watcher waits
 		return nil, err
 	}
-	if st.account.other {
-		if err := os.Lchown(path, st.account.uid, st.account.gid); err != nil {
+	if l.account.otherUser {
+		if err := os.Lchown(path, l.account.uid, l.account.gid); err != nil {
 			return nil, err
 		}
 	}
-	if k.leash, err = os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0); err != nil {
+	if d.leash, err = os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0); err != nil {
 		return nil, err
 	}
 	const firstInherited = 3
-	number := firstInherited + len(st.inherited)
+	number := firstInherited + len(l.inherited)
 	var locks strings.Builder
 	for n := firstInherited; n < number; n++ {
 		locks.WriteString(strconv.Itoa(n) + "<&- ")
@@ -58,19 +58,19 @@ func (k *keep) launch(cmd *exec.Cmd, output *os.File, st site) (*process, error)
 	script := fmt.Sprintf(leashed, number, locks.String())
 	cmd.Args = append([]string{"sh", "-c", script, "sh", path, cmd.Path}, cmd.Args[1:]...)
 	cmd.Path = "/bin/sh"
-	p, err := launch(cmd, output, append(st.inherited, reader), 0)
+	p, err := launch(cmd, output, append(l.inherited, reader), 0)
 	if err != nil {
 		return nil, err
 	}
 	go func() {
 		<-p.exited
-		k.lock.Close() // should the server end before its time, the next process may start another
+		d.lock.Close() // should the server end before its time, the next process may start another
 	}()
 	return p, nil
 }
 
 // hold takes the leash of a running server and reports whether it did.
-func (k *keep) hold(ctx context.Context, sockets string) bool {
+func (d *sharedFolder) hold(ctx context.Context, sockets string) bool {
 	path := filepath.Join(sockets, leashName)
 	f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if err != nil {
@@ -83,6 +83,6 @@ func (k *keep) hold(ctx context.Context, sockets string) bool {
 		return false
 	}
 	conn.Close()
-	k.leash = f
+	d.leash = f
 	return true
 }

@@ -44,8 +44,8 @@ func helper(dir string) int {
 	}
 	fmt.Println(s.DSN(Database))
 	pid := 0
-	if s.keep.joined() {
-		pid, _ = postmaster(s.keep.data())
+	if s.folder.joined() {
+		pid, _ = postmaster(s.folder.data())
 	} else {
 		pid = s.process.cmd.Process.Pid
 	}

@@ -28,18 +28,20 @@ type process struct {
 	exited chan struct{}
 }
 
-// command prepares a server program to run on the site: as its account, in a session of its own, so that Ctrl-C in a
+// command prepares a server program to run in the layout: as its account, in a session of its own, so that Ctrl-C in a
 // terminal reaches only the process that decides when the server stops.
-func (st site) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(st.programs.path(name), args...) //nolint:noctx // a server outlives the context of its start
+func (l layout) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(l.programs.path(name), args...) //nolint:noctx // a server outlives the context of its start
 	cmd.Env = cleanEnv()
-	cmd.Dir = filepath.Dir(st.sockets)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: st.account.credential()}
+	cmd.Dir = filepath.Dir(l.sockets)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: l.account.credential()}
 	return cmd
 }
 
-// asSeen is the path by which the server's programs find what stands beside the data.
-func (st site) asSeen(path string) string { return filepath.Join(st.seen, filepath.Base(path)) }
+// visiblePath is the path by which the server's programs find what stands beside the data.
+func (l layout) visiblePath(path string) string {
+	return filepath.Join(l.visibleDir, filepath.Base(path))
+}
 
 // launch starts a program with the files inherited and the parent-death signal set, unless that is 0.
 func launch(cmd *exec.Cmd, output *os.File, inherited []*os.File, death syscall.Signal) (*process, error) {
@@ -106,21 +108,21 @@ func postmaster(data string) (pid int, status string) {
 }
 
 // initdb makes a data folder in an empty folder of the account's.
-func initdb(ctx context.Context, st site, dir string) error {
+func initdb(ctx context.Context, l layout, dir string) error {
 	args := []string{
-		"--pgdata=" + st.asSeen(dir), "--username=" + superuser, "--encoding=UTF8", "--locale=C",
+		"--pgdata=" + l.visiblePath(dir), "--username=" + superuser, "--encoding=UTF8", "--locale=C",
 		// The socket's folder keeps strangers out; over the network there is no way in, whatever the settings say.
 		"--auth-local=trust", "--auth-host=reject",
 	}
-	if !st.durable {
+	if !l.durable {
 		args = append(args, "--no-sync")
 	}
-	out, err := st.account.create(st.logFile)
+	out, err := l.account.create(l.logFile)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	p, err := launch(st.command("initdb", args...), out, st.inherited, syscall.SIGTERM)
+	p, err := launch(l.command("initdb", args...), out, l.inherited, syscall.SIGTERM)
 	if err != nil {
 		return fmt.Errorf("start initdb: %w", err)
 	}
@@ -132,14 +134,14 @@ func initdb(ctx context.Context, st site, dir string) error {
 		return fmt.Errorf("initdb: %w", context.Cause(ctx))
 	}
 	if !p.cmd.ProcessState.Success() {
-		return fmt.Errorf("initdb: %v%s", p.cmd.ProcessState, tail(st.logFile))
+		return fmt.Errorf("initdb: %v%s", p.cmd.ProcessState, tail(l.logFile))
 	}
 	return nil
 }
 
 // serverArgs are the command line of the server. Settings stand there and not in a file, so that a data folder keeps none
 // that a later version of this program would not choose.
-func serverArgs(st site, settings map[string]string) []string {
+func serverArgs(l layout, settings map[string]string) []string {
 	all := map[string]string{
 		"cluster_name":     "syncer",
 		"listen_addresses": "",
@@ -147,14 +149,14 @@ func serverArgs(st site, settings map[string]string) []string {
 		"port":             port,
 		"timezone":         "UTC",
 		// A list of folders, in which double quotes protect commas and spaces.
-		"unix_socket_directories": `"` + strings.ReplaceAll(st.sockets, `"`, `""`) + `"`,
+		"unix_socket_directories": `"` + strings.ReplaceAll(l.sockets, `"`, `""`) + `"`,
 		"unix_socket_permissions": "0700",
 	}
-	if !st.durable {
+	if !l.durable {
 		maps.Copy(all, map[string]string{"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"})
 	}
 	maps.Copy(all, settings)
-	args := []string{"-D", st.asSeen(st.data)}
+	args := []string{"-D", l.visiblePath(l.data)}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		args = append(args, "-c", name+"="+all[name])
 	}

@@ -47,7 +47,7 @@ func newScratch(acc account) (*scratch, error) {
 			continue // a sweep took the new folder for a leftover
 		}
 		s := &scratch{dir: dir, sockets: filepath.Join(dir, "run"), lock: lock}
-		if err := s.furnish(acc); err != nil {
+		if err := s.makeSocketFolder(acc); err != nil {
 			_ = s.remove()
 			return nil, err
 		}
@@ -56,8 +56,8 @@ func newScratch(acc account) (*scratch, error) {
 	return nil, fmt.Errorf("lock a new folder in %s: taken %d times", base, scratchTries)
 }
 
-func (s *scratch) furnish(acc account) error {
-	if acc.other {
+func (s *scratch) makeSocketFolder(acc account) error {
+	if acc.otherUser {
 		// Passed through by the account, listed by nobody but root.
 		if err := os.Chmod(s.dir, 0o711); err != nil {
 			return err

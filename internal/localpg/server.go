@@ -28,22 +28,22 @@ const (
 type Server struct {
 	log     *slog.Logger
 	scratch *scratch
-	keep    *keep // nil for a throwaway server
+	folder  *sharedFolder // nil for a throwaway server
 	sockets string
 	process *process
 	stop    sync.Once
 	stopErr error
 }
 
-// site is where a server's parts are and who runs it.
-type site struct {
-	programs programs
-	account  account
-	data     string
-	seen     string // the folder that data stands in, as the programs find it
-	sockets  string
-	logFile  string
-	durable  bool
+// layout is where a server's parts are and who runs it.
+type layout struct {
+	programs   programs
+	account    account
+	data       string
+	visibleDir string // the folder that data stands in, as the programs find it
+	sockets    string
+	logFile    string
+	durable    bool
 	// inherited are files that every program of the server holds: the locks, so that one is free only when all of them are
 	// gone, and after those the handle of a folder that the account cannot walk to.
 	inherited []*os.File
@@ -52,74 +52,74 @@ type site struct {
 // Start starts a server and returns when it accepts connections. The context bounds the start, not the server's life.
 func Start(ctx context.Context, opt Options) (*Server, error) {
 	s := &Server{log: opt.logger()}
-	st, err := s.settle(ctx, opt)
-	if err == nil && s.keep.joined() {
+	l, err := s.prepare(ctx, opt)
+	if err == nil && s.folder.joined() {
 		return s, nil
 	}
 	if err == nil {
-		err = s.boot(ctx, st, opt.Settings)
+		err = s.boot(ctx, l, opt.Settings)
 	}
 	if err != nil {
 		_ = s.Stop(context.WithoutCancel(ctx)) // the start's error is the one that tells
 		return nil, err
 	}
-	s.log.Debug("private PostgreSQL started", "version", st.programs.major, "data", st.data, "user", st.account.name)
+	s.log.Debug("private PostgreSQL started", "version", l.programs.major, "data", l.data, "user", l.account.name)
 	return s, nil
 }
 
-// settle finds programs and account and takes the folders with their locks.
-func (s *Server) settle(ctx context.Context, opt Options) (st site, err error) {
+// prepare finds programs and account and takes the folders with their locks.
+func (s *Server) prepare(ctx context.Context, opt Options) (l layout, err error) {
 	sweep(s.log)
 	if opt.Dir == "" {
-		return s.settleThrowaway(ctx, opt.Programs)
+		return s.prepareThrowaway(ctx, opt.Programs)
 	}
-	return s.settleDurable(ctx, opt.Dir, opt.Programs)
+	return s.prepareDurable(ctx, opt.Dir, opt.Programs)
 }
 
-func (s *Server) settleThrowaway(ctx context.Context, folder string) (st site, err error) {
-	if st.programs, err = findPrograms(ctx, folder, 0); err != nil {
-		return st, err
+func (s *Server) prepareThrowaway(ctx context.Context, folder string) (l layout, err error) {
+	if l.programs, err = findPrograms(ctx, folder, 0); err != nil {
+		return l, err
 	}
-	if st.account, err = serverAccount(); err != nil {
-		return st, err
+	if l.account, err = serverAccount(); err != nil {
+		return l, err
 	}
-	if s.scratch, err = newScratch(st.account); err != nil {
-		return st, err
+	if s.scratch, err = newScratch(l.account); err != nil {
+		return l, err
 	}
-	st.data = filepath.Join(s.scratch.dir, "data")
-	st.logFile = filepath.Join(s.scratch.dir, "server.log")
-	st.sockets, s.sockets = s.scratch.sockets, s.scratch.sockets
-	st.seen = s.scratch.dir
-	st.inherited = []*os.File{s.scratch.lock}
-	if err := st.account.mkdir(st.data); err != nil {
-		return st, err
+	l.data = filepath.Join(s.scratch.dir, "data")
+	l.logFile = filepath.Join(s.scratch.dir, "server.log")
+	l.sockets, s.sockets = s.scratch.sockets, s.scratch.sockets
+	l.visibleDir = s.scratch.dir
+	l.inherited = []*os.File{s.scratch.lock}
+	if err := l.account.mkdir(l.data); err != nil {
+		return l, err
 	}
-	return st, initdb(ctx, st, st.data)
+	return l, initdb(ctx, l, l.data)
 }
 
-// boot starts the server on the site and makes its database.
-func (s *Server) boot(ctx context.Context, st site, settings map[string]string) error {
-	log, err := st.account.create(st.logFile)
+// boot starts the server in the layout and makes its database.
+func (s *Server) boot(ctx context.Context, l layout, settings map[string]string) error {
+	log, err := l.account.create(l.logFile)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	cmd := st.command("postgres", serverArgs(st, settings)...)
-	if st.durable {
-		s.process, err = s.keep.launch(cmd, log, st)
+	cmd := l.command("postgres", serverArgs(l, settings)...)
+	if l.durable {
+		s.process, err = s.folder.launch(cmd, log, l)
 	} else {
-		s.process, err = launch(cmd, log, st.inherited, syscall.SIGQUIT) // nothing of it is worth a checkpoint
+		s.process, err = launch(cmd, log, l.inherited, syscall.SIGQUIT) // nothing of it is worth a checkpoint
 	}
 	if err != nil {
 		return fmt.Errorf("start postgres: %w", err)
 	}
-	if err := s.process.ready(ctx, st.data); err != nil {
-		return fmt.Errorf("start postgres: %w%s", err, tail(st.logFile))
+	if err := s.process.ready(ctx, l.data); err != nil {
+		return fmt.Errorf("start postgres: %w%s", err, tail(l.logFile))
 	}
-	if err := s.createDatabase(ctx); err != nil || !st.durable {
+	if err := s.createDatabase(ctx); err != nil || !l.durable {
 		return err
 	}
-	return s.keep.announce(st.sockets)
+	return s.folder.announce(l.sockets)
 }
 
 func (s *Server) createDatabase(ctx context.Context) error {
@@ -162,15 +162,15 @@ func (s *Server) Stop(ctx context.Context) error {
 }
 
 func (s *Server) shutdown(ctx context.Context) error {
-	if s.keep.hasOthers() {
-		s.keep.leave()
+	if s.folder.hasOthers() {
+		s.folder.leave()
 		s.scratch.leave()
 		s.log.Debug("private PostgreSQL goes on for others")
 		return nil
 	}
-	if s.keep.joined() {
-		err := s.keep.awaitEnd(ctx)
-		s.keep.leave()
+	if s.folder.joined() {
+		err := s.folder.awaitEnd(ctx)
+		s.folder.leave()
 		sweep(s.log) // what its starter left
 		return err
 	}
@@ -178,7 +178,7 @@ func (s *Server) shutdown(ctx context.Context) error {
 		how := s.process.end(ctx)
 		s.log.Debug("private PostgreSQL stopped", "how", how)
 	}
-	s.keep.leave()
+	s.folder.leave()
 	return s.scratch.remove()
 }
 

@@ -14,7 +14,7 @@ import (
 	"syscall"
 )
 
-// keep is the folder of a durable server:
+// sharedFolder is the folder of a durable server:
 //
 //	pgdata/       what initdb makes and PostgreSQL owns
 //	syncer.lock   who started the server and where it listens
@@ -22,7 +22,7 @@ import (
 //
 // The lock is held for as long as any program of the server lives, or the process that is about to start it. The folder itself
 // is locked by all who use the server together, and alone by the last of them, who stops it.
-type keep struct {
+type sharedFolder struct {
 	dir   string
 	lock  *os.File
 	users *os.File // the folder
@@ -33,59 +33,59 @@ type keep struct {
 	handle *os.File
 }
 
-func (k *keep) data() string { return filepath.Join(k.dir, "pgdata") }
+func (d *sharedFolder) data() string { return filepath.Join(d.dir, "pgdata") }
 
-func (s *Server) settleDurable(ctx context.Context, dir, folder string) (st site, err error) {
-	if s.keep, st.account, err = openKeep(ctx, dir); err != nil {
-		return st, fmt.Errorf("local database %s: %w", dir, err)
+func (s *Server) prepareDurable(ctx context.Context, dir, folder string) (l layout, err error) {
+	if s.folder, l.account, err = openFolder(ctx, dir); err != nil {
+		return l, fmt.Errorf("local database %s: %w", dir, err)
 	}
-	if s.keep.join {
-		h, _ := s.keep.holder()
+	if s.folder.join {
+		h, _ := s.folder.holder()
 		s.sockets = h.sockets
 		if err := s.createDatabase(ctx); err != nil {
-			return st, fmt.Errorf("local database %s, started by %v: %w", dir, h, err)
+			return l, fmt.Errorf("local database %s, started by %v: %w", dir, h, err)
 		}
-		return st, nil
+		return l, nil
 	}
-	if s.scratch, err = newScratch(st.account); err != nil {
-		return st, err
+	if s.scratch, err = newScratch(l.account); err != nil {
+		return l, err
 	}
-	st.durable = true
-	st.data = s.keep.data()
-	st.logFile = filepath.Join(s.keep.dir, "server.log")
-	st.sockets, s.sockets = s.scratch.sockets, s.scratch.sockets
-	st.seen = s.keep.dir
-	st.inherited = []*os.File{s.keep.lock, s.scratch.lock}
-	if s.keep.handle != nil {
-		st.seen = handlePath(len(st.inherited))
-		st.inherited = append(st.inherited, s.keep.handle)
+	l.durable = true
+	l.data = s.folder.data()
+	l.logFile = filepath.Join(s.folder.dir, "server.log")
+	l.sockets, s.sockets = s.scratch.sockets, s.scratch.sockets
+	l.visibleDir = s.folder.dir
+	l.inherited = []*os.File{s.folder.lock, s.scratch.lock}
+	if s.folder.handle != nil {
+		l.visibleDir = handlePath(len(l.inherited))
+		l.inherited = append(l.inherited, s.folder.handle)
 	}
-	major, err := dataMajor(st.data)
+	major, err := dataMajor(l.data)
 	if err != nil {
-		return st, fmt.Errorf("local database %s: %w", dir, err)
+		return l, fmt.Errorf("local database %s: %w", dir, err)
 	}
-	if st.programs, err = findPrograms(ctx, folder, major); err != nil {
-		return st, fmt.Errorf("local database %s: %w", dir, err)
+	if l.programs, err = findPrograms(ctx, folder, major); err != nil {
+		return l, fmt.Errorf("local database %s: %w", dir, err)
 	}
 	if major == 0 {
-		if err := s.keep.fill(ctx, st); err != nil {
-			return st, fmt.Errorf("local database %s: %w", dir, err)
+		if err := s.folder.fill(ctx, l); err != nil {
+			return l, fmt.Errorf("local database %s: %w", dir, err)
 		}
 	}
-	return st, nil
+	return l, nil
 }
 
-// openKeep makes the folder when it is missing, and locks it for a start or joins the server that runs on it.
-func openKeep(ctx context.Context, dir string) (*keep, account, error) {
+// openFolder makes the folder when it is missing, and locks it for a start or joins the server that runs on it.
+func openFolder(ctx context.Context, dir string) (*sharedFolder, account, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, account{}, err
 	}
-	k := &keep{dir: dir}
+	d := &sharedFolder{dir: dir}
 	if _, err := os.Stat(filepath.Join(dir, "PG_VERSION")); err == nil {
 		return nil, account{}, errors.New("this is the data folder of another PostgreSQL: name a new or empty folder")
 	}
-	acc, err := ownerAccount(k.data())
+	acc, err := ownerAccount(d.data())
 	if errors.Is(err, fs.ErrNotExist) {
 		acc, err = serverAccount()
 	}
@@ -96,18 +96,18 @@ func openKeep(ctx context.Context, dir string) (*keep, account, error) {
 		return nil, acc, err
 	}
 	if err := acc.reach(dir); err != nil {
-		if k.handle, err = acc.openHandle(dir, err); err != nil {
+		if d.handle, err = acc.openHandle(dir, err); err != nil {
 			return nil, acc, err
 		}
 	}
-	if k.lock, err = acc.open(filepath.Join(dir, "syncer.lock")); err != nil {
+	if d.lock, err = acc.open(filepath.Join(dir, "syncer.lock")); err != nil {
 		return nil, acc, err
 	}
-	if err := k.acquire(ctx); err != nil {
-		k.leave()
+	if err := d.acquire(ctx); err != nil {
+		d.leave()
 		return nil, acc, err
 	}
-	return k, acc, nil
+	return d, acc, nil
 }
 
 // makeFolder makes a folder of the account's; one that is there is left as it is.
@@ -117,7 +117,7 @@ func makeFolder(dir string, acc account) error {
 	}
 	// Passed through by all until it is the account's: another process may look at it meanwhile.
 	err := os.Mkdir(dir, 0o711)
-	if err == nil && acc.other {
+	if err == nil && acc.otherUser {
 		err = os.Lchown(dir, acc.uid, acc.gid)
 	}
 	if err == nil {
@@ -150,21 +150,21 @@ func dataMajor(data string) (int, error) {
 
 // fill makes the data beside its place and moves it there when it is whole, so that an interrupted first start is simply
 // made again.
-func (k *keep) fill(ctx context.Context, st site) error {
-	fresh := k.data() + ".new"
+func (d *sharedFolder) fill(ctx context.Context, l layout) error {
+	fresh := d.data() + ".new"
 	if err := os.RemoveAll(fresh); err != nil {
 		return err
 	}
-	if err := st.account.mkdir(fresh); err != nil {
+	if err := l.account.mkdir(fresh); err != nil {
 		return err
 	}
-	if err := initdb(ctx, st, fresh); err != nil {
+	if err := initdb(ctx, l, fresh); err != nil {
 		return err
 	}
-	if err := os.Rename(fresh, k.data()); err != nil {
+	if err := os.Rename(fresh, d.data()); err != nil {
 		return err
 	}
-	return syncFolder(k.dir)
+	return syncFolder(d.dir)
 }
 
 // syncFolder makes a rename in the folder survive a power cut.

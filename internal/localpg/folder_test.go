@@ -35,7 +35,7 @@ func TestDurableKeepsData(t *testing.T) {
 	if got := query[string](t, first.DSN(Database), `SHOW fsync`); got != "on" {
 		t.Errorf("fsync %s", got)
 	}
-	if root := os.Geteuid() == 0; (first.keep.handle != nil) != root {
+	if root := os.Geteuid() == 0; (first.folder.handle != nil) != root {
 		t.Errorf("as root: %v, data found by a handle: %v", root, !root)
 	}
 	stop(t, first)
@@ -78,7 +78,7 @@ func TestLeftoversOfADurableServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := start(t, Options{Dir: dir})
-	if got := query[int](t, next.DSN(Database), `SELECT 1`); got != 1 || next.keep.join {
+	if got := query[int](t, next.DSN(Database), `SELECT 1`); got != 1 || next.folder.join {
 		t.Error("the folder could not be taken over")
 	}
 }
