@@ -226,3 +226,11 @@ func (s *Source) confirmGone(ctx context.Context, repo registry.Repo, refusal er
 	}
 	return fmt.Errorf("%w: %w", registry.ErrRepoGone, refusal)
 }
+
+// begin begins a round: what stopped the source and what its server was seen to do in the round before is forgotten.
+func (s *Source) begin() {
+	s.health.reset()
+	for _, h := range s.habits {
+		h.Reset()
+	}
+}

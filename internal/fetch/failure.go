@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -112,7 +113,7 @@ func (f *failure) Error() string {
 	if f.status != 0 && f.status != http.StatusOK {
 		fmt.Fprintf(&b, "HTTP %d: ", f.status)
 	}
-	b.WriteString(def(f.detail, "no message"))
+	b.WriteString(cmp.Or(f.detail, "no message"))
 	if f.retCode == 299 && f.project == "" {
 		b.WriteString(" (no project was sent, which a sub-account must: set UCLOUD_PROJECT_ID)")
 	}
@@ -198,4 +199,10 @@ func redact(text string, secrets []string) string {
 		text = strings.ReplaceAll(text, url.PathEscape(secret), "***")
 	}
 	return wire.Shorten(strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " "), maxDetail)
+}
+
+// unavailable tells whether the source as a whole cannot be asked any more.
+func unavailable(err error) bool {
+	f, ok := errors.AsType[*failure](err)
+	return ok && f.stops
 }

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +107,7 @@ func (o Options) withDefaults() (Options, error) {
 	} else if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		fault("base URL of %q must hold no user, query or fragment", u.Host)
 	}
-	o.Encoding = def(o.Encoding, EncodingForm)
+	o.Encoding = cmp.Or(o.Encoding, EncodingForm)
 	if !slices.Contains([]Encoding{EncodingForm, EncodingJSON, EncodingGET}, o.Encoding) {
 		fault("encoding %q is none of form, json, get", o.Encoding)
 	}
@@ -126,16 +127,16 @@ func (o Options) withDefaults() (Options, error) {
 	if len(faults) > 0 {
 		return o, fmt.Errorf("source %q: %w", o.Name, errors.Join(faults...))
 	}
-	o.Name = def(o.Name, "default")
-	o.PageSize = def(o.PageSize, defaultPageSize)
-	o.Concurrency = def(o.Concurrency, defaultConcurrency)
-	o.Shards = def(o.Shards, 1)
-	o.RequestTimeout = def(o.RequestTimeout, defaultRequestTimeout)
-	o.MaxAttempts = def(o.MaxAttempts, defaultMaxAttempts)
-	o.RetryBudget = def(o.RetryBudget, defaultRetryBudget)
-	o.UserAgent = def(o.UserAgent, "syncer")
-	o.Zone = def(o.Zone, defaultZone)
-	o.Logger = def(o.Logger, slog.New(slog.DiscardHandler))
+	o.Name = cmp.Or(o.Name, "default")
+	o.PageSize = cmp.Or(o.PageSize, defaultPageSize)
+	o.Concurrency = cmp.Or(o.Concurrency, defaultConcurrency)
+	o.Shards = cmp.Or(o.Shards, 1)
+	o.RequestTimeout = cmp.Or(o.RequestTimeout, defaultRequestTimeout)
+	o.MaxAttempts = cmp.Or(o.MaxAttempts, defaultMaxAttempts)
+	o.RetryBudget = cmp.Or(o.RetryBudget, defaultRetryBudget)
+	o.UserAgent = cmp.Or(o.UserAgent, "syncer")
+	o.Zone = cmp.Or(o.Zone, defaultZone)
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Rand == nil {
 		o.Rand = rand.Float64
 	}
@@ -149,15 +150,6 @@ func (o Options) withDefaults() (Options, error) {
 		o.BaseURL += "/"
 	}
 	return o, nil
-}
-
-// def is v, or fallback when v is the zero value.
-func def[T comparable](v, fallback T) T {
-	var zero T
-	if v == zero {
-		return fallback
-	}
-	return v
 }
 
 // transport keeps as many idle connections as requests may be in flight; the default of two a host would make every

@@ -68,14 +68,6 @@ func (s *Source) Traffic() registry.Traffic {
 	return registry.Traffic{Requests: s.requests.Load(), Retries: s.retries.Load()}
 }
 
-// begin begins a round: what stopped the source and what its server was seen to do in the round before is forgotten.
-func (s *Source) begin() {
-	s.health.reset()
-	for _, h := range s.habits {
-		h.Reset()
-	}
-}
-
 // Read walks one repo's list of images. An error wraps registry.ErrRefused, ErrProjectRefused or ErrUnavailable when it
 // reaches beyond the repo, registry.ErrRepoGone when a complete listing does not hold the repo any more, and else concerns
 // this repo alone.
@@ -123,22 +115,4 @@ func (s *Source) report(ctx context.Context, snap registry.Snapshot, foreign str
 	}
 	log.DebugContext(ctx, "repo read", "images", len(snap.Images), "walks", snap.Walks, "pages", snap.Pages, "seams", snap.Seams,
 		"duplicates", snap.Duplicates, "total_count", snap.TotalCount, "complete", snap.Evidence == registry.Complete)
-}
-
-// noteClock keeps how far the server's clock is ahead of ours.
-func (s *Source) noteClock(h http.Header) {
-	date, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		return
-	}
-	skew := date.Sub(s.opts.Now())
-	s.skew.Store(&skew)
-}
-
-// ClockSkew is how far the server's clock was ahead of ours at the last answer, to about a second; false when no answer told.
-func (s *Source) ClockSkew() (time.Duration, bool) {
-	if skew := s.skew.Load(); skew != nil {
-		return *skew, true
-	}
-	return 0, false
 }

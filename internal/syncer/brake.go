@@ -1,7 +1,6 @@
 package syncer
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -49,12 +48,6 @@ func (r *Runner) unreleased(repos []registry.Repo) []registry.Repo {
 	return slices.DeleteFunc(slices.Clone(repos), func(repo registry.Repo) bool { return named(r.opt.MassDelete, repo.Key) })
 }
 
-// heldText says why a source is held, and what to do.
-func heldText(source, why string) string {
-	return fmt.Sprintf("source %q is held, no repo of it is taken for gone: %s. Check its project and keys; if the repos are really gone, run sync with --allow-mass-delete '%s%s'",
-		source, why, source, allOf)
-}
-
 // judge decides whether the repos of a source that a complete listing does not hold may count as gone. It is asked once, when
 // all repos were read. Repos that another shard, or a run before, did not find, and that no look has seen since, count too. A list
 // that is empty is doubted in any case.
@@ -89,17 +82,4 @@ func (r *Runner) judge(p *lanePlan, gone []item, seen map[registry.RepoKey]bool,
 		s.Status, s.Error = registry.RepoHeld, heldText(p.source, why)
 	}
 	t.sourceHeld(r.opt.Logger, p.source, why)
-}
-
-// depart writes down the repos that are not in the lists any more, all of a run together: one by one, each would be few.
-func (r *Runner) depart(ctx context.Context, record Record, plans []lanePlan, c *collection, t *tally) error {
-	for i := range plans {
-		p := &plans[i]
-		gone := slices.DeleteFunc(slices.Clone(c.gone), func(it item) bool { return it.result.Repo.Key.Source != p.source })
-		r.judge(p, gone, c.seen, t)
-		if err := r.recordAll(ctx, record, gone, t); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"syncer/internal/registry"
 )
@@ -151,4 +152,17 @@ func (r *Runner) logRun(ctx context.Context, res Result, err error) {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	r.opt.Logger.LogAttrs(ctx, level, "run finished", attrs...)
+}
+
+// depart writes down the repos that are not in the lists any more, all of a run together: one by one, each would be few.
+func (r *Runner) depart(ctx context.Context, record Record, plans []lanePlan, c *collection, t *tally) error {
+	for i := range plans {
+		p := &plans[i]
+		gone := slices.DeleteFunc(slices.Clone(c.gone), func(it item) bool { return it.result.Repo.Key.Source != p.source })
+		r.judge(p, gone, c.seen, t)
+		if err := r.recordAll(ctx, record, gone, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -163,3 +163,9 @@ func (t *tally) text(err error) string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// heldText says why a source is held, and what to do.
+func heldText(source, why string) string {
+	return fmt.Sprintf("source %q is held, no repo of it is taken for gone: %s. Check its project and keys; if the repos are really gone, run sync with --allow-mass-delete '%s%s'",
+		source, why, source, allOf)
+}
