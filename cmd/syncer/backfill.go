@@ -129,7 +129,7 @@ func (a *app) backfill(ctx context.Context, f backfillFlags) error {
 	_, local := cfg.LocalDir()
 	return withDSN(ctx, cfg, log, func(dsn string) error {
 		return withStore(ctx, dsn, log, f.migrate || local, func(s *store.Store) error {
-			lanes, err := a.openLanes(cfg, in, metrics.New(version()), log)
+			lanes, err := a.openLanes(cfg, in, metrics.New(version(), endingNames()), log)
 			if err != nil {
 				return err
 			}

@@ -84,7 +84,7 @@ func (d *daemon) once(ctx context.Context) {
 }
 
 func (d *daemon) panicked(string) {
-	d.metrics.RunEnds(registry.RunSync, "panicked", 0, d.app.now())
+	d.metrics.RunEnds(registry.RunSync, endingPanicked, 0, d.app.now())
 }
 
 func (d *daemon) period() time.Duration { return d.spec.Period(d.app.now()) }

@@ -23,6 +23,50 @@ const (
 	exitSignal      = 128 // plus the signal's number
 )
 
+// endingPanicked is how metrics call a run that brought no exit code at all.
+const endingPanicked = "panicked"
+
+// endings are the exit codes of a run with the names that metrics give them. Every other code is a failure, and those from
+// exitSignal on are interruptions.
+var endings = []struct {
+	code int
+	name string
+}{
+	{exitOK, "complete"},
+	{exitPartial, "partial"},
+	{exitRefused, "refused"},
+	{exitUnavailable, "unavailable"},
+	{exitLocked, "locked"},
+	{exitInternal, "failed"},
+	{exitSignal, "interrupted"},
+}
+
+// endingName is how metrics call a run that ends with a code.
+func endingName(code int) string {
+	if code > exitSignal {
+		code = exitSignal
+	}
+	failed := ""
+	for _, e := range endings {
+		switch e.code {
+		case code:
+			return e.name
+		case exitInternal:
+			failed = e.name
+		}
+	}
+	return failed
+}
+
+// endingNames are all names of endings.
+func endingNames() []string {
+	names := make([]string, 0, len(endings)+1)
+	for _, e := range endings {
+		names = append(names, e.name)
+	}
+	return append(names, endingPanicked)
+}
+
 // usageError is a command line that cannot be understood.
 type usageError struct{ err error }
 

@@ -12,33 +12,13 @@ import (
 	"syncer/internal/syncer"
 )
 
-// outcomeName is how the metrics call what the exit code of a run tells.
-func outcomeName(code int) string {
-	switch code {
-	case exitOK:
-		return "complete"
-	case exitPartial:
-		return "partial"
-	case exitRefused:
-		return "refused"
-	case exitUnavailable:
-		return "unavailable"
-	case exitLocked:
-		return "locked"
-	}
-	if code > exitSignal {
-		return "interrupted"
-	}
-	return "failed"
-}
-
 // measuredRun does a run and counts how it ended.
 func (a *app) measuredRun(ctx context.Context, m *metrics.Metrics, do func() error) error {
 	began := a.now()
 	m.RunBegins()
 	err := do()
 	ended := a.now()
-	m.RunEnds(registry.RunSync, outcomeName(exitCode(ctx, err)), ended.Sub(began), ended)
+	m.RunEnds(registry.RunSync, endingName(exitCode(ctx, err)), ended.Sub(began), ended)
 	return err
 }
 

@@ -77,7 +77,7 @@ func (a *app) daemon(ctx context.Context, in config.Input, migrate bool) error {
 	_, local := cfg.LocalDir()
 	return withDSN(ctx, cfg, log, func(dsn string) error {
 		return withStore(ctx, dsn, log, migrate || local, func(s *store.Store) error {
-			m := metrics.New(version())
+			m := metrics.New(version(), endingNames())
 			lanes, err := a.openLanes(cfg, in, m, log)
 			if err != nil {
 				return err

@@ -83,7 +83,7 @@ func (a *app) sync(ctx context.Context, f syncFlags) error {
 	if err != nil {
 		return err
 	}
-	m := metrics.New(version())
+	m := metrics.New(version(), endingNames())
 	m.NoDatabase() // until it has been read
 	err = a.measuredRun(ctx, m, func() error { return a.syncOnce(ctx, cfg, in, m, f, log) })
 	if !f.dryRun {

@@ -18,6 +18,7 @@ import (
 // Metrics are the metrics of one process. Its methods may be called from any goroutine.
 type Metrics struct {
 	registry *prometheus.Registry
+	outcomes []string // the ways a run can end
 	database database
 
 	requests  *prometheus.CounterVec
@@ -43,13 +44,14 @@ var (
 	runBuckets     = []float64{1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 21600}
 )
 
-// New makes the metrics of a process of the given version.
-func New(version string) *Metrics {
+// New makes the metrics of a process of the given version, whose runs can end in the given ways.
+func New(version string, outcomes []string) *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	m := &Metrics{
 		registry:  prometheus.NewRegistry(),
+		outcomes:  outcomes,
 		requests:  counter("syncer_requests_total", "HTTP requests to the registry API, by how they ended: ok, retry, throttle, refused or failed.", "source", "action", "outcome"),
 		walks:     counter("syncer_walks_total", "Walks over repos' lists; more than one a repo read means that lists move.", "source"),
 		repoReads: counter("syncer_repo_reads_total", "Reads of repos, by how they ended: ok, drifting, held, failed or locked.", "source", "status"),
@@ -89,7 +91,7 @@ func (m *Metrics) WatchProcess() {
 // WatchSchedule adds when the next run begins and how far runs lie apart at most, and makes the counters of its runs appear
 // with 0.
 func (m *Metrics) WatchSchedule(next func() time.Time, period time.Duration) {
-	for _, outcome := range Outcomes() {
+	for _, outcome := range m.outcomes {
 		m.runs.WithLabelValues(string(registry.RunSync), outcome)
 	}
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "syncer_next_run_timestamp_seconds",
@@ -114,20 +116,13 @@ func (m *Metrics) Applied(took time.Duration) { m.apply.Observe(took.Seconds()) 
 // RunBegins says that a run is going until RunEnds.
 func (m *Metrics) RunBegins() { m.running.Set(1) }
 
-// Outcomes are the ways a run can end: everything was read; some repos were not; the API refused, or could not be reached or
-// throttles, so that nothing was; another run holds the repos; the database or the program failed; it was stopped; it
-// panicked.
-func Outcomes() []string {
-	return []string{"complete", "partial", "refused", "unavailable", "locked", "failed", "interrupted", "panicked"}
-}
-
-// RunEnds counts a run that ended now, in one of the Outcomes.
+// RunEnds counts a run that ended now, in one of the outcomes given to New.
 func (m *Metrics) RunEnds(kind registry.RunKind, outcome string, took time.Duration, now time.Time) {
 	m.running.Set(0)
 	m.runs.WithLabelValues(string(kind), outcome).Inc()
 	m.duration.WithLabelValues(string(kind)).Observe(took.Seconds())
 	m.lastEnd.Set(seconds(now))
-	for _, o := range Outcomes() {
+	for _, o := range m.outcomes {
 		m.lastRun.WithLabelValues(o).Set(0)
 	}
 	m.lastRun.WithLabelValues(outcome).Set(1)

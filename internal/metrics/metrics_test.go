@@ -41,7 +41,7 @@ func wellDatabase() fakeDatabase {
 // busy are the metrics of a process that did a bit of everything.
 func busy(t *testing.T) *metrics.Metrics {
 	t.Helper()
-	m := metrics.New("v1")
+	m := metrics.New("v1", []string{"complete", "partial", "failed"})
 	m.AddSource("default", func() int64 { return 2 })
 	m.WatchSchedule(func() time.Time { return at.Add(time.Hour) }, time.Hour)
 	m.Request("default", "GetRepoImage", "ok", 40*time.Millisecond)
@@ -123,7 +123,7 @@ func TestValues(t *testing.T) {
 // A source's counters are there with 0 before anything happens, or its first failure would not be seen to rise.
 func TestCountersBeginAtZero(t *testing.T) {
 	t.Parallel()
-	m := metrics.New("v1")
+	m := metrics.New("v1", []string{"complete", "partial", "failed"})
 	m.AddSource("default", func() int64 { return 0 })
 	got := scrape(t, m, func(context.Context) {})
 	for _, want := range []string{
