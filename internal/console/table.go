@@ -130,7 +130,7 @@ func (t *layout) measure(terminal int) {
 	total := len(gap) * (len(t.columns) - 1)
 	for i, c := range t.columns {
 		for _, row := range t.cells {
-			w := Width(row[i])
+			w := textWidth(row[i])
 			if t.ragged && (c.Kind == Name || c.Kind == Common) && w > wideName {
 				continue
 			}
@@ -170,7 +170,7 @@ func (t *layout) line(row []string) string {
 		if !t.ragged {
 			text = Shorten(text, t.width[i])
 		}
-		pad := strings.Repeat(" ", max(t.width[i]-Width(text), 0))
+		pad := strings.Repeat(" ", max(t.width[i]-textWidth(text), 0))
 		if t.right[i] {
 			b.WriteString(pad + text)
 		} else {

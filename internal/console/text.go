@@ -41,13 +41,13 @@ func Printable(text string) string {
 	return b.String()
 }
 
-// Width is how many columns of a terminal text takes.
-func Width(text string) int { return uniseg.StringWidth(text) }
+// textWidth is how many columns of a terminal text takes.
+func textWidth(text string) int { return uniseg.StringWidth(text) }
 
 // Shorten leaves out the middle of text that is wider than that many columns: names of one kind begin alike, and often only their
 // ends tell them apart.
 func Shorten(text string, width int) string {
-	if Width(text) <= width {
+	if textWidth(text) <= width {
 		return text
 	}
 	var parts []string // as a reader counts characters
@@ -56,14 +56,14 @@ func Shorten(text string, width int) string {
 		part, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
 		parts = append(parts, part)
 	}
-	left := max(width-Width(ellipsis), 0)
+	left := max(width-textWidth(ellipsis), 0)
 	head, tail := 0, len(parts)
 	for front := true; head < tail; front = !front {
 		next := parts[head]
 		if !front {
 			next = parts[tail-1]
 		}
-		if left -= Width(next); left < 0 {
+		if left -= textWidth(next); left < 0 {
 			break
 		}
 		if front {
@@ -82,7 +82,7 @@ func wrap(text string, width int) []string {
 	}
 	var lines []string
 	for word := range strings.FieldsSeq(text) {
-		if n := len(lines); n > 0 && Width(lines[n-1])+1+Width(word) <= width {
+		if n := len(lines); n > 0 && textWidth(lines[n-1])+1+textWidth(word) <= width {
 			lines[n-1] += " " + word
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -25,7 +26,7 @@ type module struct {
 
 // goPackage is a package as `go list -json` prints it.
 type goPackage struct {
-	ImportPath, ForTest, Dir, Export   string
+	ImportPath, Name, Dir, Export      string
 	GoFiles, TestGoFiles, XTestGoFiles []string
 }
 
@@ -38,7 +39,7 @@ type checked struct {
 
 func loadModule(t *testing.T) *module {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-export", "-deps", "-test", "-json=ImportPath,ForTest,Dir,Export,GoFiles,TestGoFiles,XTestGoFiles", "./...")
+	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Name,Dir,Export,GoFiles,TestGoFiles,XTestGoFiles", "./...")
 	cmd.Dir, cmd.Stderr = root, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -60,6 +61,18 @@ func loadModule(t *testing.T) *module {
 	return m
 }
 
+// own are the packages of this module.
+func (m *module) own() []string {
+	var list []string
+	for path := range m.packages {
+		if strings.HasPrefix(path, "syncer/") {
+			list = append(list, path)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
 // check type-checks a package's files, without those of its tests.
 func (m *module) check(t *testing.T, path string) checked {
 	t.Helper()
@@ -67,13 +80,8 @@ func (m *module) check(t *testing.T, path string) checked {
 	if !ok {
 		t.Fatalf("no package %s", path)
 	}
-	return m.checkFiles(t, p, p.GoFiles)
-}
-
-func (m *module) checkFiles(t *testing.T, p goPackage, names []string) checked {
-	t.Helper()
 	var c checked
-	for _, name := range names {
+	for _, name := range p.GoFiles {
 		file, err := parser.ParseFile(m.fset, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)

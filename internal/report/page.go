@@ -168,8 +168,8 @@ func (p *Page) HTML(w io.Writer) error {
 	page, err := template.New("page").Funcs(template.FuncMap{
 		"css":     func() template.CSS { return template.CSS(pageCSS) }, //nolint:gosec // our own file
 		"cell":    textCell,
-		"day":     func(t time.Time) string { return textCell(Day(t)) },
-		"growth":  func(m store.MoverRow) string { return Percent{m.GrowthPercent, m.PullsBefore == 0}.String() },
+		"day":     func(t time.Time) string { return textCell(calendarDay(t)) },
+		"growth":  func(m store.MoverRow) string { return percent{m.GrowthPercent, m.PullsBefore == 0}.String() },
 		"bars":    newBarChart,
 		"spark":   newSparkline,
 		"failing": failing,

@@ -19,7 +19,7 @@ type Table struct {
 	Name    string // of the report, for programs
 	Title   string // for people
 	Columns []Column
-	Rows    [][]any  // string, int64, float64, pointers to them, time.Time, *time.Time, Day, Percent, series
+	Rows    [][]any  // string, int64, float64, pointers to them, time.Time, *time.Time, calendarDay, percent, series
 	Notes   []string // for people, under the table
 }
 
@@ -29,11 +29,11 @@ type Column struct {
 	Title string // for people
 }
 
-// Day is a calendar day; midnight UTC stands for it.
-type Day time.Time
+// calendarDay is a day; midnight UTC stands for it.
+type calendarDay time.Time
 
-// Percent is a growth; Value is nil when there is too little to speak of percents.
-type Percent struct {
+// percent is a growth; Value is nil when there is too little to speak of percents.
+type percent struct {
 	Value *float64
 	New   bool // there was nothing before
 }
@@ -171,9 +171,9 @@ func jsonValue(value any) any {
 			return nil
 		}
 		return v.UTC().Format(time.RFC3339)
-	case Day:
+	case calendarDay:
 		return time.Time(v).Format(time.DateOnly)
-	case Percent:
+	case percent:
 		return deref(v.Value)
 	case series:
 		pulls := make([]*int64, len(v))

@@ -121,7 +121,7 @@ func movers(ctx context.Context, src Source, q Query) (*Table, error) {
 	}
 	for _, r := range rows {
 		t.Rows = append(t.Rows, []any{
-			r.Rank, r.Source, r.Repo, r.Image, r.Pulls, r.PullsBefore, r.Change, Percent{r.GrowthPercent, r.PullsBefore == 0},
+			r.Rank, r.Source, r.Repo, r.Image, r.Pulls, r.PullsBefore, r.Change, percent{r.GrowthPercent, r.PullsBefore == 0},
 			r.DaysLookedAt, r.DaysLookedAtBefore,
 		})
 	}
@@ -177,7 +177,7 @@ func daily(ctx context.Context, src Source, q Query) (*Table, error) {
 		},
 	}
 	for _, r := range rows {
-		t.Rows = append(t.Rows, []any{Day(r.Day), r.Pulls, r.Flag, r.Parts, r.Gaps})
+		t.Rows = append(t.Rows, []any{calendarDay(r.Day), r.Pulls, r.Flag, r.Parts, r.Gaps})
 	}
 	return t, nil
 }

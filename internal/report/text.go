@@ -45,7 +45,7 @@ func textValue(value any) any {
 			return unknown
 		}
 		return v.UTC().Format("2006-01-02 15:04Z")
-	case Day:
+	case calendarDay:
 		return time.Time(v).Format("2006-01-02 Mon")
 	case series:
 		return spark(v, sparkWidth)
@@ -62,7 +62,7 @@ func orUnknown(text string) string {
 }
 
 // String is a growth with its sign; "new" when there was nothing before.
-func (p Percent) String() string {
+func (p percent) String() string {
 	switch {
 	case p.New:
 		return "new"
@@ -86,7 +86,7 @@ func (p Percent) String() string {
 }
 
 // Number makes growths stand to the right.
-func (p Percent) Number() {}
+func (p percent) Number() {}
 
 // sparkWidth is how many columns a sparkline takes at most: a day each of the usual span.
 const sparkWidth = defaultDays

@@ -81,15 +81,6 @@ func WithHeader(name, value string, then fakeapi.Fault) fakeapi.Fault {
 	}
 }
 
-// Slow waits and then lets the fault answer; nil is the true answer.
-func Slow(d time.Duration, then fakeapi.Fault) fakeapi.Fault {
-	return func(w http.ResponseWriter, r *http.Request, answer []byte) {
-		if wait(r.Context(), d) {
-			orAnswer(then)(w, r, answer)
-		}
-	}
-}
-
 // Hang answers nothing until release is closed, then the truth. A caller who gives up, or the server's end, ends it too;
 // a nil release leaves only these.
 func Hang(release <-chan struct{}) fakeapi.Fault {
@@ -122,14 +113,6 @@ func Redirect(status int, location string) fakeapi.Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 		w.Header().Set("Location", location)
 		w.WriteHeader(status)
-	}
-}
-
-// Gzip compresses the answer.
-func Gzip() fakeapi.Fault {
-	return func(w http.ResponseWriter, _ *http.Request, answer []byte) {
-		w.Header().Set("Content-Encoding", "gzip")
-		send(w, zip(answer))
 	}
 }
 

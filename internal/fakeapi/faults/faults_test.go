@@ -87,13 +87,11 @@ func TestFaults(t *testing.T) {
 		"redirect": {Redirect(307, "http://127.0.0.1:1/"), 307, func(r *http.Response, _ string, _ error) bool {
 			return r.Header.Get("Location") == "http://127.0.0.1:1/"
 		}},
-		"gzip": {Gzip(), 200, func(r *http.Response, b string, _ error) bool { return r.Uncompressed && b == truth }},
 		"huge": {Huge(3 << 20), 200, func(_ *http.Response, b string, _ error) bool { return len(b) > 3<<20 && json.Valid([]byte(b)) }},
 		"bomb": {GzipBomb(3 << 20), 200, func(r *http.Response, b string, _ error) bool {
 			return r.Uncompressed && len(b) > 3<<20 && json.Valid([]byte(b))
 		}},
 		"trickle": {Trickle(0), 200, func(_ *http.Response, b string, _ error) bool { return b == truth }},
-		"slow":    {Slow(time.Millisecond, nil), 200, func(_ *http.Response, b string, _ error) bool { return b == truth }},
 	} {
 		srv.Set(fakeapi.Faults(fakeapi.Rule{Do: c.fault}))
 		resp, body, err := get(t, srv)
