@@ -31,7 +31,7 @@ const (
 
 // Settings lists everything that can be set by a variable, in the order in which it is explained. The file's `sources` has no
 // variable.
-func Settings() []Setting {
+func Settings() []Setting { //nolint:funlen // a table
 	return []Setting{
 		{Variable: "DATABASE_URL", Key: "database_url", Secret: true, need: NeedDatabase,
 			Help:  "PostgreSQL 15 or later as postgres://USER:PASSWORD@HOST:PORT/DATABASE or key=value pairs; local:DIR runs a private server on DIR for the time of the command",
