@@ -176,7 +176,7 @@ BEGIN
                CASE WHEN i.absent_at IS NULL THEN width_bucket(i.first_seen_at, bounds) END, r.last_look_at
         FROM syncer.images i
         JOIN repos r USING (repo_id)
-        WHERE NOT $7 AND ($6 IS NULL OR i.name = $6)
+        WHERE NOT $7 AND ($6 IS NULL OR i.name = $6) AND i.first_seen_at IS NOT NULL
     ), away AS MATERIALIZED (
         SELECT DISTINCT a.repo_id, k.n
         FROM syncer.repo_absences a

@@ -109,11 +109,11 @@ func (l *look) step(c *changes, m *image, o replay.Observation) {
 // take makes one step of replay from the state s and gathers what must be written. It reports whether the image's row changed.
 func (l *look) take(c *changes, m *image, s *replay.State, o replay.Observation) bool {
 	o.At = l.at
-	out, pulled := &l.out, s.LastPulled
-	if !replay.Step(s, &o, out) {
-		return false
+	out, pulled, before := &l.out, s.LastPulled, *m
+	moved := replay.Step(s, &o, out)
+	if m.setState(s, l.at); !moved { // an archive may have been the last to see it as it still is
+		return !imageTable.same(&before, m)
 	}
-	m.setState(s, l.at)
 	if out.Fact {
 		c.readings.add = append(c.readings.add, readingOf(m.ID, &out.Reading))
 	}

@@ -49,7 +49,7 @@ ON CONFLICT (repo_id, day) DO UPDATE SET
     pulls = syncer.capped(d.pulls::numeric + EXCLUDED.pulls), rises = d.rises + EXCLUDED.rises`,
 		each(looks, func(l **look) int64 { return (*l).repoID }),
 		each(looks, func(l **look) time.Time { return dayOf((*l).at) }),
-		each(looks, func(l **look) bool { return (*l).proves() && !(*l).leaving }),
+		each(looks, func(l **look) bool { return (*l).proves() }),
 		each(looks, func(l **look) int64 { return (*l).live }),
 		each(looks, func(l **look) int64 { return (*l).pulls }),
 		each(looks, func(l **look) int32 { return (*l).rises }))

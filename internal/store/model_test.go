@@ -335,14 +335,11 @@ func (r *modelRepo) dump(out map[string][]string, last time.Time) {
 	var first, complete time.Time
 	looks, whole := map[time.Time]int{}, map[time.Time]int{}
 	for _, l := range r.moments {
-		if l.left {
-			continue
-		}
 		if first.IsZero() {
 			first = l.at
 		}
 		looks[dayOf(l.at)]++
-		if l.complete {
+		if l.complete || l.left {
 			whole[dayOf(l.at)]++
 		}
 		if l.complete && !l.archived {

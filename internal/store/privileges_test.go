@@ -62,8 +62,8 @@ func TestMissingPrivileges(t *testing.T) {
 		"REVOKE DELETE ON syncer.images FROM "+role)
 	want := []string{
 		"CREATE on schema syncer", "DELETE on table syncer.images", "USAGE on sequence syncer.backfills_backfill_id_seq",
-		"USAGE on sequence syncer.repo_numbers", "USAGE on sequence syncer.runs_run_id_seq", "ownership of schema reporting", "ownership of table syncer.readings",
-		"ownership of table syncer.image_days", "ownership of table syncer.looks",
+		"USAGE on sequence syncer.repo_numbers", "USAGE on sequence syncer.runs_run_id_seq", "ownership of schema reporting",
+		"ownership of table syncer.image_days", "ownership of table syncer.looks", "ownership of table syncer.readings",
 	}
 	if diff := cmp.Diff(want, missing(s)); diff != "" {
 		t.Errorf("missing (-want +got):\n%s", diff)

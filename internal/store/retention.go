@@ -27,9 +27,9 @@ func holdHorizon(ctx context.Context, tx pgx.Tx) (h horizon, err error) {
 	return horizon{history: value(history), looks: value(looks)}, err
 }
 
-// errBusy is wrapped when retention leaves its work to the next time, since an import or a verification still counts on what it
+// ErrBusy is wrapped when retention leaves its work to the next time, since an import or a verification still counts on what it
 // would drop.
-var errBusy = errors.New("an import or a verification still reads it")
+var ErrBusy = errors.New("an import or a verification still reads it")
 
 // Dropped is a month that retention let go of.
 type Dropped struct {
@@ -81,7 +81,7 @@ func (s *Store) drop(ctx context.Context, table string, cutoff time.Time, dropMo
 		var pg *pgconn.PgError
 		switch {
 		case errors.As(err, &pg) && pg.Code == "55P03": // lock_not_available
-			return dropped, fmt.Errorf("%s: %w", doing, errBusy)
+			return dropped, fmt.Errorf("%s: %w", doing, ErrBusy)
 		case err != nil:
 			return dropped, databaseError(doing, err)
 		}
