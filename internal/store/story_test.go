@@ -286,7 +286,8 @@ func (t *teller) observe(img *registry.Image, at time.Time) {
 	if t.IntN(2) == 0 {
 		img.Created.Raw = t.pick("soon", at.Add(-100*time.Hour).Format(time.RFC3339), at.Add(-5*time.Hour).Format(time.RFC3339))
 	}
-	if t.IntN(2) == 0 {
+	// Of an image's row the last UpdateTime alone is kept: what runs said is lost when an archive displaces it, and is taken back itself.
+	if t.IntN(2) == 0 && !t.updates {
 		img.Updated.Raw = at.Add(-time.Duration(t.IntN(9)) * time.Hour).Format(time.RFC3339)
 	}
 	if len(t.told) > 0 && t.IntN(2) == 0 {

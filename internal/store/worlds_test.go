@@ -86,15 +86,17 @@ func (s *stage) clean(what string) {
 	}
 }
 
+// number reads one from the environment.
+func number(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return otherwise
+}
+
 // worldsAsked reads how many stories are told, in how many orders each, and from which seed on.
 func worldsAsked(t *testing.T, worlds, orders int) (seeds []uint64, perWorld int) {
 	t.Helper()
-	number := func(name string, otherwise int) int {
-		if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
-			return n
-		}
-		return otherwise
-	}
 	first := number("SYNCER_WORLDS_SEED", 1)
 	for i := range number("SYNCER_WORLDS", worlds) {
 		seeds = append(seeds, uint64(first+i))
