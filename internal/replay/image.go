@@ -70,6 +70,7 @@ func (f *fold) reading(r *Reading) {
 // finish settles what only the whole says.
 func (f *fold) finish() {
 	f.s.Live = f.flags()
+	f.trustLast()
 	f.updated()
 	f.res.State = f.s
 	slices.SortStableFunc(f.res.Events, compareEvents)

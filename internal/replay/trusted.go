@@ -93,6 +93,17 @@ func (f *fold) trustSince(r *Reading) {
 	}
 }
 
+// trustLast takes over when unknown looks saw and counted the image last, unless something later did.
+func (f *fold) trustLast() {
+	past := &f.stored.State
+	if past.LastSeen.Before(f.looks.From) && past.LastSeen.After(f.s.LastSeen) {
+		f.s.LastSeen = past.LastSeen
+	}
+	if past.LastCounted.Before(f.looks.From) && past.LastCounted.After(f.s.LastCounted) {
+		f.s.LastCounted = past.LastCounted
+	}
+}
+
 // known ends the time of unknown looks: what was stored of the image's presence by then stands.
 func (f *fold) known(at time.Time) {
 	if !f.unknown || at.Before(f.looks.From) {

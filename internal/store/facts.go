@@ -43,6 +43,13 @@ ORDER BY at`, id)
 		r.look(at, archived, weight, complete, gone)
 		return nil
 	})
+	if err == nil && r.lastLook.IsZero() && !h.looks.IsZero() { // all of them were dropped
+		var last *time.Time
+		err = tx.QueryRow(ctx, "-- name: LastDroppedLook\nSELECT last_look_at FROM syncer.repos WHERE repo_id = $1", id).Scan(&last)
+		if value(last).Before(h.looks) {
+			r.lastLook = value(last)
+		}
+	}
 	return r, err
 }
 
