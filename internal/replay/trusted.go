@@ -130,6 +130,36 @@ func (f *fold) known(at time.Time) {
 			f.res.Events = append(f.res.Events, e)
 		}
 	}
+	most := int8(missingAt - 1)
+	if !f.s.MissingSince.IsZero() {
+		most = deletedAt - 1
+	}
+	if f.s.Absence < deletedAt {
+		f.s.Absence = max(f.s.Absence, min(most, f.absenceBefore()))
+	}
+}
+
+// absenceBefore is the evidence that unknown looks must have left of an image's absence for known ones to have made of it what is
+// stored.
+func (f *fold) absenceBefore() int8 {
+	n, sum := f.looks.Len(), int8(deletedAt)
+	if f.stored.State.LastSeen.Before(f.looks.From) {
+		sum = f.stored.State.Absence
+	}
+	for _, e := range f.stored.Events {
+		if e.At.Before(f.looks.From) || e.Kind == TagPushed || e.Kind == Missing {
+			continue
+		}
+		if e.Kind == Reappeared {
+			return 0
+		}
+		n, sum = f.looks.search(0, e.At)+1, deletedAt
+		break
+	}
+	if n = min(n, f.looks.Len()); n == 0 {
+		return sum
+	}
+	return int8(max(0, int32(sum)-f.looks.sum[n-1]))
 }
 
 // updated chooses between the UpdateTime of live looks, which only the state holds, and the last archived one.
