@@ -16,6 +16,8 @@ SEED ?= 1
 SCHEDULES ?= 1000
 # How many runs `make simulate` does.
 RUNS ?= 10000
+# How many worlds `make worlds` makes up.
+WORLDS ?= 500
 IMAGE ?= syncer
 # Which PostgreSQL `make test-pg` fetches, and what it runs on it.
 PGVERSION ?= newest
@@ -74,6 +76,11 @@ chaos: build ## play SCHEDULES random schedules of kills, faults and restarts, f
 .PHONY: simulate
 simulate: ## read whole simulated accounts in RUNS runs, with repos that fail in every way there is
 	SYNCER_SIMULATE_RUNS=$(RUNS) go test -count=1 -timeout 3h -run TestSimulatedAccounts ./internal/syncer
+
+.PHONY: worlds
+worlds: ## import WORLDS random archives between looks of every kind in 10 orders each, against a model; and all work at once for two minutes
+	SYNCER_WORLDS=$(WORLDS) SYNCER_WORLDS_ORDERS=10 SYNCER_BESIDE_SECONDS=120 \
+		go test -count=1 -timeout 3h -v -run 'TestWorldsInAnyOrder|TestAllAtOnce' ./internal/store
 
 .PHONY: build
 build: ## build bin/syncer, a static binary
