@@ -350,6 +350,9 @@ func (r *modelRepo) dump(out map[string][]string, last time.Time) {
 		return
 	}
 	for day := dayOf(first); !day.After(last); day = day.AddDate(0, 0, 1) {
+		if r.awayOn(day) && looks[day] == 0 && pulls[day] == 0 {
+			continue
+		}
 		there := 0
 		for _, m := range r.images {
 			if m.there(day.Add(24*time.Hour - time.Microsecond)) {
@@ -359,6 +362,20 @@ func (r *modelRepo) dump(out map[string][]string, last time.Time) {
 		add("repo days", day, pulls[day], there, looks[day], whole[day])
 	}
 	add("repos", images, sum, first, complete)
+}
+
+// awayOn reports whether the repo had left the lists before a day and was read again after it, if at all.
+func (r *modelRepo) awayOn(day time.Time) bool {
+	away := false
+	for _, l := range r.moments {
+		if !l.archived && dayOf(l.at).Before(day) {
+			away = l.left
+		}
+		if !l.archived && !l.left && dayOf(l.at).Equal(day) {
+			return false
+		}
+	}
+	return away
 }
 
 func (m *modelImage) dump(add func(what string, values ...any), pulls map[time.Time]int64) {
