@@ -27,7 +27,8 @@ type known struct {
 	History                 []row
 	Events                  []string // time and event
 	evidence                int
-	before                  int64 // count before a doubtful drop
+	believed, lowest        int64     // the count that is believed, and the lowest since it fell
+	fallen                  time.Time // when it was first seen below; zero: it is not
 	created                 time.Time
 }
 
@@ -46,8 +47,9 @@ func newModel() *model { return &model{repos: map[string]*shelf{}} }
 
 func dayText(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-// look takes over what a look at a repo saw, and tells whether vanished images are to be held back.
-func (m *model) look(repo string, at time.Time, list []fakeapi.Image) (held bool) {
+// look takes over what a look at a repo saw, and reports whether vanished images are to be held back. A look that drifted
+// saw a part of the list, and proves nothing of the rest.
+func (m *model) look(repo string, at time.Time, list []fakeapi.Image, drifted bool) (held bool) {
 	s := m.repos[repo]
 	if s == nil {
 		s = &shelf{images: map[string]*known{}, looks: map[string][3]int64{}}
@@ -59,11 +61,13 @@ func (m *model) look(repo string, at time.Time, list []fakeapi.Image) (held bool
 		there[img.Name] = true
 		pulls += s.see(img, at)
 	}
-	held = s.miss(there, at)
+	if !drifted {
+		held = s.miss(there, at)
+	}
 	day := s.looks[dayText(at)]
 	day[0]++
 	day[2] += pulls
-	if !held {
+	if !held && !drifted {
 		s.lastComplete = &at
 		day[1]++
 	}
@@ -74,7 +78,7 @@ func (m *model) look(repo string, at time.Time, list []fakeapi.Image) (held bool
 func (s *shelf) see(img fakeapi.Image, at time.Time) (pulls int64) {
 	k := s.images[img.Name]
 	if k == nil {
-		k = &known{Generation: 1, FirstSeen: at, Tag: img.Tag}
+		k = &known{Generation: 1, FirstSeen: at, Tag: img.Tag, believed: img.Pulls}
 		s.images[img.Name] = k
 		r := row{At: at, Count: img.Pulls, Kind: "baseline", Generation: 1}
 		if s.lastComplete != nil {
@@ -92,31 +96,62 @@ func (s *shelf) see(img fakeapi.Image, at time.Time) (pulls int64) {
 	k.MissingSince, k.DeletedAt, k.evidence, k.Tag = nil, nil, 0, img.Tag
 	since := k.LastSeen
 	r := row{At: at, Since: &since, Count: img.Pulls, Generation: k.Generation}
-	pulled := int64(0)
-	doubtful := len(k.History) > 0 && k.History[len(k.History)-1].Kind == "suspect"
-	switch {
-	case !img.Created.Equal(k.created):
-		r.Kind, pulled = "reset", img.Pulls
-		r.Generation++
-	case doubtful && img.Pulls >= k.before:
-		r.Kind, pulled = "recovered", img.Pulls-k.before
-	case doubtful:
-		r.Kind, pulled = "reset", img.Pulls
-	case img.Pulls > k.Count:
-		r.Kind, pulled = "increase", img.Pulls-k.Count
-	case img.Pulls == k.Count:
-		k.LastSeen = at
+	r.Kind, r.Pulls = k.judge(img, since, at)
+	if r.Kind == "" {
+		k.LastSeen, k.Count = at, img.Pulls
 		return 0
-	case 2*(k.Count-img.Pulls) <= k.Count:
-		r.Kind = "correction"
-	default:
-		r.Kind, k.before = "suspect", k.Count
 	}
 	if r.Kind == "reset" {
 		k.event(at, "reset")
+		if k.anew(img, since) {
+			r.Generation++
+		}
 	}
-	r.Pulls = &pulled
+	if r.Kind != "suspect" {
+		k.believed, k.fallen = img.Pulls, time.Time{}
+	}
 	return k.took(r, img, at)
+}
+
+// anew reports whether the image was made anew: fewer pulls, and a later time of its making that is not long past.
+func (k *known) anew(img fakeapi.Image, since time.Time) bool {
+	return img.Pulls < k.believed && img.Created.After(k.created) && !img.Created.Before(since.Add(-26*time.Hour))
+}
+
+// judge is what a count means: nothing, or a kind and pulls.
+func (k *known) judge(img fakeapi.Image, since, at time.Time) (kind string, pulls *int64) {
+	count := img.Pulls
+	fell := !k.fallen.IsZero()
+	if !fell {
+		k.lowest = count
+	}
+	switch {
+	case k.anew(img, since):
+		return "reset", &count
+	case count >= k.believed && fell:
+		above := count - k.believed
+		return "recovered", &above
+	case count > k.believed:
+		above := count - k.believed
+		return "increase", &above
+	case count == k.believed:
+		return "", nil
+	}
+	none := int64(0)
+	k.lowest = min(k.lowest, count)
+	switch {
+	case !fell:
+		k.fallen = at
+		return "suspect", &none
+	case at.Sub(k.fallen) >= 6*time.Hour && 2*k.lowest < k.believed:
+		return "reset", &count
+	case at.Sub(k.fallen) >= 6*time.Hour:
+		up := count - k.lowest
+		return "correction", &up
+	case count != k.Count:
+		return "suspect", &none
+	}
+	return "", nil
 }
 
 func (k *known) took(r row, img fakeapi.Image, at time.Time) int64 {
