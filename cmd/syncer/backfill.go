@@ -220,7 +220,7 @@ func (u *undone) left(repos []registry.Repo) []registry.Repo {
 	})
 }
 
-// names tells whether a name, as NAME or SOURCE/NAME, means the repo.
+// names reports whether a name, as NAME or SOURCE/NAME, means the repo.
 func names(name string, key registry.RepoKey) bool { return name == key.Name || name == key.String() }
 
 // unknown is an error for each name that no source lists. A typing error leaves neither a run nor an open backfill behind. Where a

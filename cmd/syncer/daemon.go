@@ -89,7 +89,7 @@ func (d *daemon) panicked(string) {
 
 func (d *daemon) period() time.Duration { return d.spec.Period(d.app.now()) }
 
-// ready tells whether runs can work.
+// ready reports whether runs can work.
 func (d *daemon) ready(ctx context.Context) error {
 	return d.store.CheckSchema(ctx)
 }

@@ -75,7 +75,7 @@ func (a *app) exportMetrics(ctx context.Context, cfg config.Config, m *metrics.M
 	}
 }
 
-// wantsMetrics tells whether anybody collects the metrics of a one-shot run.
+// wantsMetrics reports whether anybody collects the metrics of a one-shot run.
 func wantsMetrics(cfg config.Config) bool {
 	return cfg.MetricsFile != "" || !cfg.PushgatewayURL.IsZero()
 }

@@ -69,7 +69,7 @@ func TestStoppedAnywhere(t *testing.T) {
 		code, took := cmd.ProcessState.ExitCode(), time.Since(signalled)
 		close(release)
 		codes[code]++
-		// The last record tells whether work was left undone; an idle daemon's was closed as ok.
+		// The last record reports whether work was left undone; an idle daemon's was closed as ok.
 		var status string
 		if err := conn.QueryRow(t.Context(), `SELECT status FROM reporting.runs ORDER BY run_id DESC LIMIT 1`).Scan(&status); err != nil {
 			t.Fatalf("round %d: %v\n%s", round, err, out.String())

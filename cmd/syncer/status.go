@@ -130,7 +130,7 @@ func newStatusResult(runs []store.RunRow, repos []store.RepoRow, now time.Time, 
 	return result
 }
 
-// isFresh tells whether a complete read is as young as is wanted. One from the future says nothing of how old it is: a clock was
+// isFresh reports whether a complete read is as young as is wanted. One from the future says nothing of how old it is: a clock was
 // wrong then, or is now.
 func isFresh(at *time.Time, now time.Time, maxAge time.Duration) bool {
 	return at != nil && now.Sub(*at) <= maxAge && at.Sub(now) <= syncer.MaxSkew

@@ -278,7 +278,7 @@ func (s *schedule) armed(lose bool, do func()) {
 
 func (s *schedule) either() bool { return s.rng.IntN(2) == 0 }
 
-// disarm ends what armed began and tells whether it happened.
+// disarm ends what armed began and reports whether it happened.
 func (s *schedule) disarm() bool {
 	s.api.Set(fakeapi.Before(nil), fakeapi.FaultFunc(nil))
 	asked, message := s.asked.disarm(), s.server.proxy.message.disarm()

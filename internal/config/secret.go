@@ -19,7 +19,7 @@ func NewSecret(value string) Secret { return Secret{value} }
 // Reveal returns the value, for the place that must send it.
 func (s Secret) Reveal() string { return s.value }
 
-// IsZero tells whether there is no value.
+// IsZero reports whether there is no value.
 func (s Secret) IsZero() bool { return s.value == "" }
 
 // Equal compares values, so that tests can.

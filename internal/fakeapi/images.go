@@ -77,7 +77,7 @@ func (w *World) SetCount(repo, image string, pulls int64) bool {
 }
 
 // Push gives an image a new latest tag at the world's time, which moves it to the head of a repo in order Updated, and
-// tells whether the image was there.
+// reports whether the image was there.
 func (w *World) Push(repo, image, tag string) bool {
 	return w.alter(repo, image, func(s *imageList, r *row) {
 		s.remove(r)

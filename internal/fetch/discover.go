@@ -56,7 +56,7 @@ func (s *Source) Repos(ctx context.Context) ([]registry.Repo, error) {
 	return repos, errors.Join(errs...)
 }
 
-// Missing says which known repos are not among those that Repos listed. Unlisted ones are worth reading: that tells whether a
+// Missing says which known repos are not among those that Repos listed. Unlisted ones are worth reading: that reports whether a
 // repo only moved to the list of the other kind, or is gone. Where nothing is discovered, and where globs leave a repo out, its
 // absence is what was asked for.
 func (s *Source) Missing(known []registry.KnownRepo, listed []registry.Repo) (d registry.Departures) {
@@ -83,7 +83,7 @@ func (s *Source) Missing(known []registry.KnownRepo, listed []registry.Repo) (d 
 
 func (s *Source) discovers() bool { return slices.ContainsFunc(s.opts.Projects, Project.discovers) }
 
-// discovers tells whether repos of the project are found by asking the registry.
+// discovers reports whether repos of the project are found by asking the registry.
 func (p Project) discovers() bool { return len(p.kinds()) > 0 }
 
 // kinds are the lists that the project's repos are found in.
@@ -160,7 +160,7 @@ func shares(v walk.Result) string {
 	return fmt.Sprintf("%d repos were read of %d", len(v.Images), v.Total)
 }
 
-// matches tells whether a discovered repo is wanted. New has checked the globs.
+// matches reports whether a discovered repo is wanted. New has checked the globs.
 func matches(p Project, name string) bool {
 	hit := func(glob string) bool { ok, err := path.Match(glob, name); return ok && err == nil }
 	return (len(p.Include) == 0 || slices.ContainsFunc(p.Include, hit)) && !slices.ContainsFunc(p.Exclude, hit)

@@ -131,7 +131,7 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.reach }
 
-// refusedCall tells whether the server understood the call and would not serve this repo, which may mean that the repo is gone.
+// refusedCall reports whether the server understood the call and would not serve this repo, which may mean that the repo is gone.
 func refusedCall(err error) bool {
 	var f *failure
 	return errors.As(err, &f) && f.reach == nil && f.retCode != 0 && (f.class == classRepo || f.class == classUnknown)
@@ -201,7 +201,7 @@ func redact(text string, secrets []string) string {
 	return wire.Shorten(strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " "), maxDetail)
 }
 
-// unavailable tells whether the source as a whole cannot be asked any more.
+// unavailable reports whether the source as a whole cannot be asked any more.
 func unavailable(err error) bool {
 	f, ok := errors.AsType[*failure](err)
 	return ok && f.stops

@@ -83,7 +83,7 @@ func (l Loop) once(ctx context.Context) {
 	l.Job(ctx)
 }
 
-// wait tells whether the time passed before the context ended.
+// wait reports whether the time passed before the context ended.
 func wait(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -84,7 +84,7 @@ func (s Schedule) Period(from time.Time) time.Duration {
 	return longest
 }
 
-// Missed tells whether a moment has passed since the last run, or there never was one.
+// Missed reports whether a moment has passed since the last run, or there never was one.
 func (s Schedule) Missed(last, now time.Time) bool {
 	return last.IsZero() || !s.Next(last).After(now)
 }

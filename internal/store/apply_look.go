@@ -51,10 +51,10 @@ func (l *look) index() {
 	l.found = make([]bool, len(l.snap.Images))
 }
 
-// proves tells whether an image that the look lacks was not there.
+// proves reports whether an image that the look lacks was not there.
 func (l *look) proves() bool { return l.whole() && !l.isHeld }
 
-// whole tells whether the list was read completely. A row without a readable name may have been any image.
+// whole reports whether the list was read completely. A row without a readable name may have been any image.
 func (l *look) whole() bool { return l.snap.Evidence == registry.Complete && l.snap.Nameless == 0 }
 
 // absenceWeight is what the look adds to the evidence that an image it lacks is gone.

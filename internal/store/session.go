@@ -152,7 +152,7 @@ func (p connPool) Exec(ctx context.Context, sql string, args ...any) (tag pgconn
 	return tag, err
 }
 
-// openPool connects. Only the answer tells whether there is a pooler in between.
+// openPool connects. Only the answer reports whether there is a pooler in between.
 func openPool(ctx context.Context, dsn string, maxConns int32) (connPool, error) {
 	pool, err := dialPool(ctx, dsn, maxConns, true)
 	if poolerRefuses(err) {

@@ -60,7 +60,7 @@ func Open(ctx context.Context, dsn string, opt Options) (*Store, error) {
 // Close ends all connections.
 func (s *Store) Close() { s.pool.Close() }
 
-// Ping tells whether the database answers.
+// Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return databaseError("ping", s.pool.Ping(ctx)) }
 
 // databaseError wraps an error of the database with what was done. A cancelled context stays recognisable.

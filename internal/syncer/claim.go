@@ -8,7 +8,7 @@ import (
 	"syncer/internal/registry"
 )
 
-// isEnough tells whether no more repos are to be taken.
+// isEnough reports whether no more repos are to be taken.
 func (l *laneRun) isEnough() bool {
 	select {
 	case <-l.enough:

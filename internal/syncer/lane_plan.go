@@ -31,13 +31,13 @@ func (r *Runner) share(repos []registry.Repo) []registry.Repo {
 	})
 }
 
-// reads tells whether a plain run would read a repo of that name.
+// reads reports whether a plain run would read a repo of that name.
 func (p *lanePlan) reads(name string) bool {
 	is := func(repo registry.Repo) bool { return named([]string{name}, repo.Key) }
 	return slices.ContainsFunc(p.listed, is) || slices.ContainsFunc(p.gaps.Unlisted, is)
 }
 
-// knows tells whether a repo of that name was read before.
+// knows reports whether a repo of that name was read before.
 func (p *lanePlan) knows(name string) bool {
 	return slices.ContainsFunc(p.known, func(k registry.KnownRepo) bool { return named([]string{name}, k.Key) })
 }
@@ -59,7 +59,7 @@ func (p *lanePlan) configured() (n int) {
 // allOf after the name of a source means all of its repos.
 const allOf = "/*"
 
-// named tells whether one of names, as NAME, SOURCE/NAME or SOURCE/*, means the repo.
+// named reports whether one of names, as NAME, SOURCE/NAME or SOURCE/*, means the repo.
 func named(names []string, key registry.RepoKey) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		rest, ok := strings.CutPrefix(name, key.Source+"/")
