@@ -53,17 +53,21 @@ func (d *sharedFolder) startOrJoin(ctx context.Context) (bool, error) {
 func (d *sharedFolder) poll(ctx context.Context, try func() (bool, error)) error {
 	tick := time.NewTicker(joinPoll)
 	defer tick.Stop()
-	limit := time.Now().Add(joinTimeout)
+	limit := time.NewTimer(joinTimeout)
+	defer limit.Stop()
+	late := false
 	for {
 		if done, err := try(); done || err != nil {
 			return err
 		}
 		h, known := d.holder()
-		if starting := known && h.sockets == "" && h.alive(); !starting && time.Now().After(limit) {
+		if starting := known && h.sockets == "" && h.alive(); !starting && late {
 			return fmt.Errorf("in use by %v, whose server does not answer: stop that process", h)
 		}
 		select {
 		case <-tick.C:
+		case <-limit.C:
+			late = true
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

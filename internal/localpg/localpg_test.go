@@ -43,7 +43,7 @@ func helper(dir string) int {
 		return 1
 	}
 	fmt.Println(s.DSN(Database))
-	pid := 0
+	var pid int
 	if s.folder.joined() {
 		pid, _ = postmaster(s.folder.data())
 	} else {
@@ -74,7 +74,7 @@ func startHelper(t *testing.T, dir string) helperProcess {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(exe) //nolint:noctx // ends when its input does
+	cmd := exec.Command(exe)
 	cmd.Env = append(os.Environ(), helperDir+"=-"+dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -14,11 +14,11 @@ import (
 func fakeEngine(t *testing.T, answer http.HandlerFunc) string {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "docker.sock")
-	l, err := net.Listen("unix", socket) //nolint:noctx // answers at once
+	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: answer}} //nolint:gosec // for a test
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: answer}}
 	server.Start()
 	t.Cleanup(func() {
 		server.CloseClientConnections()

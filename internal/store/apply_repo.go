@@ -61,7 +61,7 @@ func queueLooks(b *pgx.Batch, run int64, looks []*look) {
 	for i, l := range looks {
 		result := l.result()
 		list[i] = lookOf(run, l.repoID, &result)
-		list[i].Weight = ptr(int16(l.weight))
+		list[i].Weight = new(int16(l.weight))
 		if l.leaving {
 			list[i].Status = lookGone
 		}

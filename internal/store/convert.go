@@ -63,7 +63,7 @@ func (m *image) setState(s *replay.State, lastLook time.Time) {
 }
 
 // setRow notes the last row of the image's history.
-func (m *image) setRow(r *replay.Row) { m.Kind, m.ObservedAt = ptr(int16(r.Kind)), ptr(r.At) }
+func (m *image) setRow(r *replay.Row) { m.Kind, m.ObservedAt = new(int16(r.Kind)), new(r.At) }
 
 // facts are what the reading says, with what was derived from it.
 func (r *reading) facts(kept bool) replay.Reading {
@@ -87,10 +87,10 @@ func readingOf(id int64, f *replay.Reading) reading {
 		LatestTag: nullText(f.Tag), CreateTime: nullText(f.Created), UpdateTime: nullText(f.Updated),
 	}
 	if f.Counted {
-		r.PullCount = ptr(f.Count)
+		r.PullCount = new(f.Count)
 	}
 	if f.Absent {
-		r.Absent = ptr(int16(f.Weight))
+		r.Absent = new(int16(f.Weight))
 	}
 	r.derive(&f.Row)
 	return r
@@ -102,16 +102,16 @@ func (r *reading) derive(row *replay.Row) {
 	if row.Kind == 0 {
 		return
 	}
-	r.Kind, r.Generation, r.Since = ptr(int16(row.Kind)), ptr(row.Generation), optional(row.Since)
+	r.Kind, r.Generation, r.Since = new(int16(row.Kind)), new(row.Generation), optional(row.Since)
 	if !row.Unknown {
-		r.Pulls = ptr(row.Pulls)
+		r.Pulls = new(row.Pulls)
 	}
 }
 
 func imageDayOf(id int64, d *replay.Day) imageDay {
 	day := imageDay{Image: id, Day: d.Day, PullCount: d.Count, Resets: d.Resets}
 	if !d.Unknown {
-		day.Pulls = ptr(d.Pulls)
+		day.Pulls = new(d.Pulls)
 	}
 	return day
 }
@@ -134,10 +134,8 @@ func nullText(t replay.Text) *string {
 	if !t.Known {
 		return nil
 	}
-	return ptr(t.Text)
+	return new(t.Text)
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func value[T any](p *T) T {
 	if p == nil {

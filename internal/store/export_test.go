@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -36,9 +37,7 @@ func (w *world) exported(opt store.ExportOptions) []registry.Observation {
 // carried are the reports that a copy made of an export must answer alike.
 func carried() map[string]string {
 	queries := map[string]string{}
-	for what, sql := range modelDumps {
-		queries[what] = sql
-	}
+	maps.Copy(queries, modelDumps)
 	queries["repos"] = "SELECT repo, images, pull_count, first_seen_at FROM reporting.repos WHERE source = $1" // no run has looked at a copy
 	for _, what := range []string{"as of", "by day", "by day elsewhere", "by repo and day", "top"} {
 		queries[what] = otherDumps[what]

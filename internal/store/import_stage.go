@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -176,13 +177,10 @@ func (st *staging) look(l stagedLook) {
 
 // createTemp makes the table as a temporary one, which ends with the transaction.
 func (t *table[T]) createTemp(ctx context.Context, tx pgx.Tx) error {
-	list := ""
+	list := make([]string, len(t.columns))
 	for i, c := range t.columns {
-		if i > 0 {
-			list += ", "
-		}
-		list += c.name + " " + c.sql
+		list[i] = c.name + " " + c.sql
 	}
-	_, err := tx.Exec(ctx, "CREATE TEMP TABLE "+t.name+" ("+list+") ON COMMIT DROP")
+	_, err := tx.Exec(ctx, "CREATE TEMP TABLE "+t.name+" ("+strings.Join(list, ", ")+") ON COMMIT DROP")
 	return err
 }

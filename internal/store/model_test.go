@@ -38,7 +38,6 @@ type moment struct {
 // lists where the program keeps a state.
 type modelImage struct {
 	name    string
-	sights  []sight
 	rows    []modelRow
 	events  []modelEvent
 	absence int

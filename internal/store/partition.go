@@ -36,11 +36,7 @@ WHERE to_regclass('syncer.readings_' || part) IS NULL
 	return &monthsError{*first, *last}
 }
 
-// makePartitions makes sure that the months from first to last can be written.
-func (s *Store) makePartitions(ctx context.Context, first, last time.Time) error {
-	return databaseError("make partitions", makeMonths(ctx, s.pool, first, last))
-}
-
+// makeMonths makes sure that the months from first to last can be written.
 func makeMonths(ctx context.Context, db execer, first, last time.Time) error {
 	_, err := db.Exec(ctx, "-- name: MakePartitions\nSELECT syncer.make_partitions($1, $2)", first, last)
 	return err

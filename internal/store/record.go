@@ -149,10 +149,10 @@ func lookOf(run, repo int64, s *registry.RepoSync) lookRow {
 		l.TotalCount = &s.TotalCount
 	}
 	if s.Pages != 1 {
-		l.Pages = ptr(int32(s.Pages))
+		l.Pages = new(int32(s.Pages))
 	}
 	if s.Walks > 1 {
-		l.Walks = ptr(int32(s.Walks))
+		l.Walks = new(int32(s.Walks))
 	}
 	return l
 }

@@ -47,21 +47,27 @@ func (c column[T]) shown(text func(*T) string) column[T] {
 	return c
 }
 
-// sameValue compares two values of a column; moments are compared as such.
+// sameValue compares two values of a column, which are of one type; moments are compared as such.
 func sameValue(a, b any) bool {
 	switch x := a.(type) {
 	case time.Time:
-		return x.Equal(b.(time.Time))
+		y, _ := b.(time.Time)
+		return x.Equal(y)
 	case *time.Time:
-		return sameMoment(x, b.(*time.Time))
+		y, _ := b.(*time.Time)
+		return sameMoment(x, y)
 	case *int64:
-		return equal(x, b.(*int64))
+		y, _ := b.(*int64)
+		return equal(x, y)
 	case *int32:
-		return equal(x, b.(*int32))
+		y, _ := b.(*int32)
+		return equal(x, y)
 	case *int16:
-		return equal(x, b.(*int16))
+		y, _ := b.(*int16)
+		return equal(x, y)
 	case *string:
-		return equal(x, b.(*string))
+		y, _ := b.(*string)
+		return equal(x, y)
 	default:
 		return a == b
 	}

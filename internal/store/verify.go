@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -158,7 +159,7 @@ SELECT `+imageTable.names("")+` FROM syncer.images WHERE image_id > $1 AND image
 // chunk derives some images again. After the last ones come readings that belong to none.
 func (v *verifier) chunk(ctx context.Context, tx pgx.Tx, cursor *readingCursor, list []derived) error {
 	orphan := func(r *reading) {
-		v.differ(nil, "readings.image_id", &r.ObservedAt, fmt.Sprint(r.Image), "no such image", false)
+		v.differ(nil, "readings.image_id", &r.ObservedAt, strconv.FormatInt(r.Image, 10), "no such image", false)
 	}
 	if len(list) == 0 {
 		beyond := derived{image: image{ID: (v.repo.id + 1) << 32}}

@@ -25,7 +25,7 @@ func (w *walk) first(ctx context.Context) error {
 	}
 	if a.Refused != nil {
 		w.state, w.bar = barred, a.Refused
-		return nil
+		return nil //nolint:nilerr // the refusal is what the walk has found
 	}
 	w.size = w.limit
 	w.add(a)
