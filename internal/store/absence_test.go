@@ -133,10 +133,10 @@ func TestRowWithoutNameProvesNothing(t *testing.T) {
 		Repo: w.repo, FinishedAt: w.now, StartedAt: w.now, Images: images("a", 1), Evidence: registry.Complete,
 		Rejected: []registry.Rejection{{Reason: "row is null"}}, Nameless: 1, RejectedTotal: 1,
 	})[0]
-	if got.Status != registry.RepoDrifting || got.Complete || !strings.HasPrefix(got.Error, "1 row without a name") || got.Rejected != 1 {
+	if got.Status != registry.RepoDrifting || got.Complete || !strings.HasPrefix(got.Error, "1 row without a usable name") || got.Rejected != 1 {
 		t.Errorf("the outcome does not say that the look proves nothing: %+v", got)
 	}
-	w.expect("nor does the repo's row", `SELECT last_status, last_error LIKE '1 row without a name%', last_complete_at FROM syncer.repos`, "drifting|true|30T11:00")
+	w.expect("nor does the repo's row", `SELECT last_status, last_error LIKE '1 row without a usable name%', last_complete_at FROM syncer.repos`, "drifting|true|30T11:00")
 	w.expect("the unreadable row may be b", presenceSQL, "a|0|-|-|-", "b|0|-|-|30T11:00")
 }
 

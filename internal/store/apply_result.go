@@ -21,7 +21,7 @@ func (l *look) result() registry.RepoSync {
 		r.Status, r.Error = registry.RepoDrifting, s.Unread+"; what was read is written, and nothing counts as absent"
 	case s.Nameless > 0:
 		r.Status = registry.RepoDrifting
-		r.Error = plural(s.Nameless, "row") + " without a name; everything else is written, and nothing counts as absent"
+		r.Error = plural(s.Nameless, "row") + " without a usable name; everything else is written, and nothing counts as absent"
 	case s.Evidence != registry.Complete:
 		r.Status = registry.RepoDrifting
 		r.Error = fmt.Sprintf("the list moved during each of %d walks; everything seen is written, absence counts less", s.Walks)
@@ -36,7 +36,7 @@ func (l *look) whyHeld() string {
 	case !l.release:
 		return why + "If they are really gone, run sync with --allow-mass-delete " + name
 	case l.snap.Nameless > 0:
-		return why + fmt.Sprintf("--allow-mass-delete could not release them: this look has %s without a name and proves nothing; run it again", plural(l.snap.Nameless, "row"))
+		return why + fmt.Sprintf("--allow-mass-delete could not release them: this look has %s without a usable name and proves nothing; run it again", plural(l.snap.Nameless, "row"))
 	default:
 		return why + "--allow-mass-delete could not release them: the list moved too much for this look to prove anything; run it again"
 	}
