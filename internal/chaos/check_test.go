@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,27 +64,13 @@ type look struct {
 	At       time.Time
 }
 
-// seen are the images that a look at a part of the list saw, by its own word. Their number has to be right.
-func (l *look) seen(t *testing.T, conn *pgx.Conn, list []fakeapi.Image) (seen []fakeapi.Image) {
-	t.Helper()
-	there := map[string]bool{}
-	for _, r := range query[struct{ Image string }](t, conn, `SELECT image FROM reporting.images WHERE repo = $1 AND last_seen_at = $2`, l.Repo, l.At) {
-		there[r.Image] = true
-	}
-	for _, img := range list {
-		if there[img.Name] {
-			seen = append(seen, img)
-		}
-	}
-	n := query[struct{ N int }](t, conn, `SELECT images_seen FROM reporting.repo_syncs WHERE run_id = $1 AND repo = $2`, l.Run, l.Repo)[0].N
-	if n != len(seen) || n == 0 {
-		t.Errorf("run %d saw %d images of %s, %d of them are in the registry", l.Run, n, l.Repo, len(seen))
-	}
-	return seen
-}
+// answers tells what the registry gave of a repo's list: how many of its rows for certain, how many at most, and whether it
+// failed to answer a request.
+type answers func(repo string) (least, most int, failed bool)
 
-// follow lets the model take over the looks that were committed since it was last asked. They all saw the world as it is.
-func (b *books) follow(t *testing.T, world *fakeapi.World, counts map[string]int64) (held bool, looks []look) {
+// follow lets the model take over the looks that were committed since it was last asked. They all saw the world as it is, or
+// the part of it that the registry gave.
+func (b *books) follow(t *testing.T, world *fakeapi.World, counts map[string]int64, given answers) (held bool, looks []look) {
 	t.Helper()
 	for _, l := range query[look](t, b.conn, `SELECT run_id, repo, status, complete, finished_at FROM reporting.repo_syncs
 	    WHERE status IN ('ok', 'drifting', 'held') ORDER BY finished_at`) {
@@ -100,11 +87,16 @@ func (b *books) follow(t *testing.T, world *fakeapi.World, counts map[string]int
 			}
 		}
 		want := look{Run: l.Run, Repo: l.Repo, Status: "ok", Complete: true, At: l.At}
-		drifted := l.Status == "drifting" // a part of the list could not be read
-		if drifted {
-			want.Status, want.Complete, list = "drifting", false, l.seen(t, b.conn, list)
+		least, most, failed := given(l.Repo)
+		part := failed && l.Status == "drifting"
+		if part {
+			want.Status, want.Complete = "drifting", false
+			list = b.seen(t, l, list)
+			if len(list) < max(least, 1) || len(list) > most {
+				t.Errorf("%s: %d images were seen in a look at a part of the list, the registry gave %d to %d", l.Repo, len(list), least, most)
+			}
 		}
-		if b.truth.look(l.Repo, l.At, list, drifted) {
+		if b.truth.look(l.Repo, l.At, list, !part) {
 			held, want.Status, want.Complete = true, "held", false
 		}
 		if diff := cmp.Diff(want, l); diff != "" {
@@ -114,12 +106,22 @@ func (b *books) follow(t *testing.T, world *fakeapi.World, counts map[string]int
 	return held, looks
 }
 
+// seen leaves of a list what the database says a look saw.
+func (b *books) seen(t *testing.T, l look, list []fakeapi.Image) []fakeapi.Image {
+	t.Helper()
+	names := map[string]bool{}
+	for _, r := range query[struct{ Image string }](t, b.conn, `SELECT image FROM reporting.images WHERE repo = $1 AND last_seen_at = $2`, l.Repo, l.At) {
+		names[r.Image] = true
+	}
+	return slices.DeleteFunc(list, func(img fakeapi.Image) bool { return !names[img.Name] })
+}
+
 // compare wants the reporting views to say what the model says.
 func (b *books) compare(t *testing.T) {
 	t.Helper()
 	want := map[string]known{}
 	wantDays, wantRepos := map[string]int64{}, map[string][2]int64{}
-	wantLooks := map[string][3]int64{}
+	wantLooks, wantEvents := map[string][4]int64{}, map[string][]string{}
 	for _, repo := range b.truth.names() {
 		s := b.truth.repos[repo]
 		for name, k := range s.images {
@@ -132,6 +134,9 @@ func (b *books) compare(t *testing.T) {
 		wantRepos[repo] = [2]int64{images, count}
 		for day, looks := range s.looks {
 			wantLooks[repo+" "+day] = looks
+		}
+		if len(s.events) > 0 {
+			wantEvents[repo] = s.events
 		}
 	}
 	options := cmp.Options{cmpopts.IgnoreUnexported(known{}), cmpopts.EquateEmpty()}
@@ -151,16 +156,27 @@ func (b *books) compare(t *testing.T) {
 	if diff := cmp.Diff(wantRepos, gotRepos); diff != "" {
 		t.Errorf("repos (-want +got):\n%s", diff)
 	}
-	gotLooks := map[string][3]int64{}
+	gotLooks := map[string][4]int64{}
 	for _, r := range query[struct {
-		Repo                   string
-		Day                    time.Time
-		Looks, Complete, Pulls int64
-	}](t, b.conn, `SELECT repo, day, looks, complete_looks, pulls FROM reporting.repo_daily WHERE looks > 0`) {
-		gotLooks[r.Repo+" "+dayText(r.Day)] = [3]int64{r.Looks, r.Complete, r.Pulls}
+		Repo                          string
+		Day                           time.Time
+		Looks, Complete, Pulls, Rises int64
+	}](t, b.conn, `SELECT repo, d.day, d.looks, d.complete_looks, d.pulls, b.rises
+	    FROM reporting.repo_daily d JOIN syncer.repos r ON r.name = d.repo JOIN syncer.repo_days b USING (repo_id, day) WHERE d.looks > 0`) {
+		gotLooks[r.Repo+" "+dayText(r.Day)] = [4]int64{r.Looks, r.Complete, r.Pulls, r.Rises}
 	}
 	if diff := cmp.Diff(wantLooks, gotLooks); diff != "" {
 		t.Errorf("repo_daily (-want +got):\n%s", diff)
+	}
+	gotEvents := map[string][]string{}
+	for _, r := range query[struct {
+		Repo, Event string
+		At          time.Time
+	}](t, b.conn, `SELECT repo, event, at FROM reporting.repo_events ORDER BY at`) {
+		gotEvents[r.Repo] = append(gotEvents[r.Repo], eventText(r.At, r.Event))
+	}
+	if diff := cmp.Diff(wantEvents, gotEvents); diff != "" {
+		t.Errorf("repo_events (-want +got):\n%s", diff)
 	}
 }
 

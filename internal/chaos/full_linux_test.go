@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"syncer/internal/fakeapi"
 )
@@ -72,7 +73,7 @@ func TestLogFull(t *testing.T) {
 	s := newSchedule(t, 2)
 	s.calm()
 	s.judge(nil)
-	s.town.live()
+	s.town.live(time.Hour)
 	s.server.room(t, "1")
 	s.sync(nil, 6)
 	s.server.restart(t, false)

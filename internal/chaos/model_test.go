@@ -26,17 +26,20 @@ type known struct {
 	MissingSince, DeletedAt *time.Time
 	History                 []row
 	Events                  []string // time and event
-	evidence                int
-	believed, lowest        int64     // the count that is believed, and the lowest since it fell
-	fallen                  time.Time // when it was first seen below; zero: it is not
+	evidence                int      // of absence; gone at 4
 	created                 time.Time
+	believed                int64      // highest count since the image was made or a fall was believed
+	fallen                  *time.Time // since when counts are below that
+	lowest                  int64      // of those
 }
 
 // shelf is what the views should say of one repo.
 type shelf struct {
 	images       map[string]*known
 	lastComplete *time.Time
-	looks        map[string][3]int64 // by day: looks, complete looks, pulls
+	held         bool
+	events       []string
+	looks        map[string][4]int64 // by day: looks, complete looks, pulls, images that rose
 }
 
 // model follows the looks that were committed: what they saw is the truth at their time, and what that means is written here
@@ -47,45 +50,59 @@ func newModel() *model { return &model{repos: map[string]*shelf{}} }
 
 func dayText(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-// look takes over what a look at a repo saw, and reports whether vanished images are to be held back. A look that drifted
-// saw a part of the list, and proves nothing of the rest.
-func (m *model) look(repo string, at time.Time, list []fakeapi.Image, drifted bool) (held bool) {
+// look takes over what a look at a repo saw, of all its list or of a part, and tells whether vanished images are to be held back.
+func (m *model) look(repo string, at time.Time, list []fakeapi.Image, whole bool) (held bool) {
 	s := m.repos[repo]
 	if s == nil {
-		s = &shelf{images: map[string]*known{}, looks: map[string][3]int64{}}
+		s = &shelf{images: map[string]*known{}, looks: map[string][4]int64{}}
 		m.repos[repo] = s
 	}
 	there := map[string]bool{}
-	var pulls int64
 	for _, img := range list {
 		there[img.Name] = true
-		pulls += s.see(img, at)
+		s.see(img, at)
 	}
-	if !drifted {
+	if whole {
 		held = s.miss(there, at)
 	}
 	day := s.looks[dayText(at)]
 	day[0]++
-	day[2] += pulls
-	if !held && !drifted {
+	if whole && !held {
 		s.lastComplete = &at
 		day[1]++
 	}
+	day[2], day[3] = s.pulled(dayText(at))
 	s.looks[dayText(at)] = day
 	return held
 }
 
-func (s *shelf) see(img fakeapi.Image, at time.Time) (pulls int64) {
+// pulled sums the pulls of a day, and counts the images that had any.
+func (s *shelf) pulled(day string) (pulls, rose int64) {
+	for _, k := range s.images {
+		if n := k.daily()[day]; n > 0 {
+			pulls += n
+			rose++
+		}
+	}
+	return pulls, rose
+}
+
+func (s *shelf) see(img fakeapi.Image, at time.Time) {
+	created := img.Created.Truncate(time.Second) // the registry tells no more
 	k := s.images[img.Name]
 	if k == nil {
-		k = &known{Generation: 1, FirstSeen: at, Tag: img.Tag, believed: img.Pulls}
+		k = &known{
+			Count: img.Pulls, Generation: 1, FirstSeen: at, LastSeen: at, Tag: img.Tag,
+			believed: img.Pulls, created: created,
+		}
 		s.images[img.Name] = k
 		r := row{At: at, Count: img.Pulls, Kind: "baseline", Generation: 1}
 		if s.lastComplete != nil {
 			r.Kind, r.Since, r.Pulls = "new", s.lastComplete, &img.Pulls
 			k.event(at, "appeared")
 		}
-		return k.took(r, img, at)
+		k.History = append(k.History, r)
+		return
 	}
 	if k.MissingSince != nil {
 		k.event(at, "reappeared")
@@ -93,89 +110,73 @@ func (s *shelf) see(img fakeapi.Image, at time.Time) (pulls int64) {
 	if img.Tag != k.Tag {
 		k.event(at, "tag_pushed")
 	}
-	k.MissingSince, k.DeletedAt, k.evidence, k.Tag = nil, nil, 0, img.Tag
 	since := k.LastSeen
-	r := row{At: at, Since: &since, Count: img.Pulls, Generation: k.Generation}
-	r.Kind, r.Pulls = k.judge(img, since, at)
-	if r.Kind == "" {
-		k.LastSeen, k.Count = at, img.Pulls
-		return 0
+	kind, pulls := k.count(img.Pulls, created, at)
+	k.MissingSince, k.DeletedAt, k.evidence, k.Tag = nil, nil, 0, img.Tag
+	k.Count, k.created, k.LastSeen = img.Pulls, created, at
+	if kind == "" {
+		return
 	}
-	if r.Kind == "reset" {
+	if kind == "reset" {
 		k.event(at, "reset")
-		if k.anew(img, since) {
-			r.Generation++
-		}
 	}
-	if r.Kind != "suspect" {
-		k.believed, k.fallen = img.Pulls, time.Time{}
+	if kind != "suspect" {
+		k.believed, k.fallen = img.Pulls, nil
 	}
-	return k.took(r, img, at)
+	k.History = append(k.History, row{At: at, Since: &since, Count: img.Pulls, Pulls: &pulls, Kind: kind, Generation: k.Generation})
 }
 
-// anew reports whether the image was made anew: fewer pulls, and a later time of its making that is not long past.
-func (k *known) anew(img fakeapi.Image, since time.Time) bool {
-	return img.Pulls < k.believed && img.Created.After(k.created) && !img.Created.Before(since.Add(-26*time.Hour))
-}
-
-// judge is what a count means: nothing, or a kind and pulls.
-func (k *known) judge(img fakeapi.Image, since, at time.Time) (kind string, pulls *int64) {
-	count := img.Pulls
-	fell := !k.fallen.IsZero()
-	if !fell {
-		k.lowest = count
+// count says what a count means. What was made anew is younger than what was known before, and not much older than the look
+// that saw that: time zones explain 26 hours.
+func (k *known) count(n int64, created, at time.Time) (kind string, pulls int64) {
+	switch anew := created.After(k.created) && !created.Before(k.LastSeen.Add(-26*time.Hour)); {
+	case n >= k.believed && k.fallen != nil:
+		return "recovered", n - k.believed
+	case n > k.believed:
+		return "increase", n - k.believed
+	case n == k.believed:
+		return "", 0
+	case anew:
+		k.Generation++
+		return "reset", n
+	case k.fallen == nil:
+		k.fallen, k.lowest = &at, n
+		return "suspect", 0
 	}
+	k.lowest = min(k.lowest, n)
 	switch {
-	case k.anew(img, since):
-		return "reset", &count
-	case count >= k.believed && fell:
-		above := count - k.believed
-		return "recovered", &above
-	case count > k.believed:
-		above := count - k.believed
-		return "increase", &above
-	case count == k.believed:
-		return "", nil
+	case at.Sub(*k.fallen) >= 6*time.Hour && 2*k.lowest < k.believed:
+		return "reset", n
+	case at.Sub(*k.fallen) >= 6*time.Hour:
+		return "correction", n - k.lowest
+	case n != k.Count:
+		return "suspect", 0
 	}
-	none := int64(0)
-	k.lowest = min(k.lowest, count)
-	switch {
-	case !fell:
-		k.fallen = at
-		return "suspect", &none
-	case at.Sub(k.fallen) >= 6*time.Hour && 2*k.lowest < k.believed:
-		return "reset", &count
-	case at.Sub(k.fallen) >= 6*time.Hour:
-		up := count - k.lowest
-		return "correction", &up
-	case count != k.Count:
-		return "suspect", &none
-	}
-	return "", nil
+	return "", 0
 }
 
-func (k *known) took(r row, img fakeapi.Image, at time.Time) int64 {
-	k.History = append(k.History, r)
-	k.Count, k.Generation, k.created, k.LastSeen = r.Count, r.Generation, img.Created, at
-	if r.Pulls == nil {
-		return 0
-	}
-	return *r.Pulls
-}
+func (k *known) event(at time.Time, what string) { k.Events = append(k.Events, eventText(at, what)) }
 
-func (k *known) event(at time.Time, what string) {
-	k.Events = append(k.Events, at.UTC().Format(time.RFC3339Nano)+" "+what)
+func eventText(at time.Time, what string) string {
+	return at.UTC().Format(time.RFC3339Nano) + " " + what
 }
 
 // miss adds a complete look to the evidence against the images that are not in it.
 func (s *shelf) miss(there map[string]bool, at time.Time) (held bool) {
 	vanished := 0
 	for name, k := range s.images {
-		if !there[name] && k.MissingSince == nil {
+		if !there[name] && k.evidence == 0 {
 			vanished++
 		}
 	}
-	if vanished > max(10, (len(there)+vanished)*15/100) || len(there) == 0 && vanished > 0 {
+	held = vanished > max(10, (len(there)+vanished)*15/100) || len(there) == 0 && vanished > 0
+	switch {
+	case held && !s.held:
+		s.events = append(s.events, eventText(at, "held"))
+	case s.held && !held:
+		s.events = append(s.events, eventText(at, "released"))
+	}
+	if s.held = held; held {
 		return true
 	}
 	for name, k := range s.images {

@@ -20,7 +20,7 @@ func (t *trigger) arm(at int, do func()) {
 	t.at, t.n, t.do, t.fired = at, 0, do, false
 }
 
-// disarm waits for what is being done and reports whether anything was.
+// disarm waits for what is being done and tells whether anything was.
 func (t *trigger) disarm() (fired bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

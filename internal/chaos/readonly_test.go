@@ -3,6 +3,7 @@ package chaos_test
 import (
 	"slices"
 	"testing"
+	"time"
 )
 
 // TestReadOnly runs on a database that takes no writes, as that of a standby does: 6, nothing changed, and what only reads works.
@@ -11,7 +12,7 @@ func TestReadOnly(t *testing.T) {
 	s := newSchedule(t, 3)
 	s.calm()
 	s.judge(nil)
-	s.town.live()
+	s.town.live(time.Hour)
 	readOnly := func(on string) {
 		if err := s.server.exec(t.Context(), "ALTER DATABASE "+s.database+" SET default_transaction_read_only = "+on); err != nil {
 			t.Fatal(err)

@@ -21,6 +21,7 @@ type town struct {
 
 func newTown(rng *rand.Rand) *town {
 	c := &town{rng: rng, world: fakeapi.NewWorld(), wobbly: map[string]bool{}, glitch: map[string]int64{}, stock: map[string][]fakeapi.Image{}}
+	c.world.SetTime(time.Now().Add(-long).Truncate(time.Second))
 	c.world.SetAccounts(fakeapi.Account{PublicKey: publicKey, PrivateKey: privateKey})
 	for i := range 1 + rng.IntN(4) {
 		repo := fmt.Sprintf("repo-%d", i)
@@ -51,8 +52,8 @@ func (c *town) pull() (image string, ok bool) {
 }
 
 // live lets some time pass.
-func (c *town) live() {
-	c.world.SetTime(c.world.Now().Add(time.Duration(1+c.rng.IntN(90)) * time.Minute))
+func (c *town) live(passed time.Duration) {
+	c.world.SetTime(c.world.Now().Add(passed))
 	for key, count := range c.glitch {
 		repo, image := split(key)
 		c.world.SetCount(repo, image, count+int64(len(key)))
