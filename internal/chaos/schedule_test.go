@@ -305,4 +305,3 @@ func (s *schedule) conclude() {
 	})
 	s.must("verify")
 }
-

@@ -19,6 +19,14 @@ func DayOf(r *Row) Day {
 	return d
 }
 
+// Before is the moment of the last look before another; zero when there is none.
+func (l *Looks) Before(at time.Time) time.Time {
+	if i := l.search(0, at); i > 0 {
+		return l.moment(i - 1)
+	}
+	return time.Time{}
+}
+
 // After returns the looks from a moment on.
 func (l *Looks) After(at time.Time) iter.Seq[Look] {
 	return func(yield func(Look) bool) {

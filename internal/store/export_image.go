@@ -16,7 +16,7 @@ func (x *exporter) image(d *derived) {
 	if len(rows) > 0 && rows[0].Archived {
 		x.absences(rows[0].ObservedAt, rows, d.image.Name) // of looks before a run first saw it
 	}
-	var stands exportLine // what the last look of a run read, and later ones read again
+	var stands, read exportLine // what the last look of a run read and later ones read again; the last such look that read a count
 	for i := range rows {
 		r := &rows[i]
 		if r.Archived {
@@ -24,6 +24,7 @@ func (x *exporter) image(d *derived) {
 		}
 		o := exportLine{at: r.ObservedAt, image: d.image.Name, tag: value(r.LatestTag), created: value(r.CreateTime), updated: value(r.UpdateTime)}
 		if !r.Archived {
+			read = lastRead(read, stands, x.facts.looks.Before(r.ObservedAt))
 			stands = standing(stands, o, r)
 			o.tag, o.created = stands.tag, stands.created
 		}
@@ -42,7 +43,9 @@ func (x *exporter) image(d *derived) {
 			last.at, last.count = o.at, o.count
 		}
 	}
-	x.present(d, &last)
+	if last.count != nil {
+		x.present(d, rows, lastRead(read, stands, x.facts.lastLook))
+	}
 }
 
 // standing is what looks of runs read from the reading r on; what it does not say is as before.
@@ -55,6 +58,17 @@ func standing(before, o exportLine, r *reading) exportLine {
 		o.created = before.created
 	}
 	return o
+}
+
+// lastRead is the last look that read a count: what stood, as the look at the moment read it again, or what was read before.
+func lastRead(before, stands exportLine, at time.Time) exportLine {
+	if stands.count == nil {
+		return before
+	}
+	if at.After(stands.at) {
+		stands.at = at
+	}
+	return stands
 }
 
 // readAgain writes the look after an archived reading, which read what stood before it once more.
@@ -107,15 +121,19 @@ func (x *exporter) absences(from time.Time, later []reading, name string) {
 	}
 }
 
-// present writes the last look that read the image's count, with what else it read.
-func (x *exporter) present(d *derived, last *exportLine) {
+// present writes the last observation of the image's count, with what else was read of it. What an archive gave has been written as it
+// was given, to which what was known before is not added: the time of the last change then goes with the last look of a run.
+func (x *exporter) present(d *derived, rows []reading, read exportLine) {
 	m := &d.image
-	if last.count == nil {
-		return
-	}
 	s := m.state(x.facts.lastLook)
-	o := exportLine{
-		at: s.LastCounted, image: m.Name, count: &s.Count, tag: s.Tag.Text, created: s.CreatedRaw, updated: s.Updated.Raw,
+	given := func(r reading) bool { return r.Archived && r.ObservedAt.Equal(s.LastCounted) }
+	switch {
+	case x.facts.looks.Has(s.LastCounted) || !slices.ContainsFunc(rows, given):
+		x.write(exportLine{
+			at: s.LastCounted, image: m.Name, count: &s.Count, tag: s.Tag.Text, created: s.CreatedRaw, updated: s.Updated.Raw,
+		})
+	case read.count != nil && s.UpdatedFrom.IsZero():
+		read.updated = s.Updated.Raw
+		x.write(read)
 	}
-	x.write(o)
 }

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	archives "syncer/internal/archive"
 	"syncer/internal/registry"
@@ -62,4 +65,24 @@ func TestExportRoundTrip(t *testing.T) {
 			to.clean(what)
 		}
 	}
+}
+
+// An export says of moments that archives gave no more than they did: what comes between them later would be told against it.
+func TestExportAddsNothingToArchives(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tagged := func(hours int, count int64, tag string) registry.Observation {
+		o := w.seen(hours, "redis", count)
+		o.Image.LatestTag = tag
+		return o
+	}
+	given := []registry.Observation{tagged(0, 5, "v1"), tagged(1, 5, ""), tagged(2, 9, ""), tagged(9, 9, "")}
+	w.load(given...)
+	got := slices.DeleteFunc(w.exported(store.ExportOptions{}), func(o registry.Observation) bool { return o.Look != "" })
+	if diff := cmp.Diff(given, got); diff != "" {
+		t.Errorf("exported (-imported +exported):\n%s", diff)
+	}
+	w.load(got...)
+	w.load(tagged(8, 9, "v2"))
+	w.expect("events", `SELECT event, old_value, new_value FROM reporting.image_events`, "tag_pushed|v1|v2")
 }
