@@ -190,3 +190,35 @@ func TestUpdated(t *testing.T) {
 		check(t, "updated", r.want, s.State.Updated.Raw)
 	}
 }
+
+// An archive adds nothing to the moment of a look of a run, whether the look has a row of its own or says what the row before said, and
+// whether it came before or after another archive.
+func TestLookWinsItsMoment(t *testing.T) {
+	t.Parallel()
+	looks := looksAt(day(1), day(2), day(4), day(6))
+	unread, gone := replay.Reading{At: day(2)}, replay.Reading{At: day(4), Absent: true}
+	for name, c := range map[string]struct {
+		stored []replay.Reading
+		says   replay.Reading
+	}{
+		"unread":                {[]replay.Reading{live(day(1), 5, "v1"), unread}, archived(day(4), 9, "v2")},
+		"unread, in its row":    {[]replay.Reading{live(day(1), 5, "v1"), unread, {At: day(4)}}, archived(day(4), 9, "v2")},
+		"not there":             {[]replay.Reading{live(day(1), 5, "v1"), gone}, archived(day(6), 9, "v2")},
+		"not there, in its row": {[]replay.Reading{live(day(1), 5, "v1"), gone}, archived(day(4), 9, "v2")},
+		"not there yet":         {[]replay.Reading{live(day(6), 5, "v1")}, archived(day(4), 9, "v2")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want := &table{}
+			for _, r := range append(c.stored, archived(day(3), 7, "v1")) {
+				want.add(r)
+			}
+			want.settle(looks)
+			splits(t, looks, c.stored, []replay.Reading{c.says, archived(day(3), 7, "v1")}, func(t *testing.T, s *table) {
+				check(t, "rows", want.rows(), s.rows())
+				check(t, "events", want.Events, s.Events)
+				check(t, "state", want.State, s.State)
+			})
+		})
+	}
+}

@@ -53,19 +53,6 @@ func (f *fold) setLive(r *Reading) {
 	}
 }
 
-// rank orders what a live look and an archived reading say of the same moment: a count before presence before absence, by
-// its evidence; the live look wins where they are equal.
-func rank(o *Observation) int8 {
-	switch {
-	case o.Absent:
-		return o.Weight
-	case o.Counted:
-		return 2 * deletedAt
-	default:
-		return deletedAt + 1
-	}
-}
-
 // liveAt is what a live look says by the reading that stands.
 func (f *fold) liveAt(at time.Time, weight int8) Observation {
 	o := f.live

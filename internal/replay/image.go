@@ -58,10 +58,8 @@ func (f *fold) reading(r *Reading) {
 		return
 	}
 	o := f.observation(r)
-	if look {
-		if l := f.liveAt(r.At, weight); rank(&l) >= rank(&o) {
-			o = l
-		}
+	if look { // which says itself what it read, whether as a row of its own or not
+		o = f.liveAt(r.At, weight)
 	}
 	f.trustSince(r)
 	f.step(o)

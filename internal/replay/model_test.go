@@ -44,9 +44,7 @@ func derive(live, archived []seen) *model {
 		moments[a.at] = a
 	}
 	for _, l := range live {
-		if a, ok := moments[l.at]; !ok || !better(a, l) {
-			moments[l.at] = l
-		}
+		moments[l.at] = l // a look says itself what it read
 	}
 	m := &model{}
 	for _, o := range moments {
@@ -64,20 +62,6 @@ func derive(live, archived []seen) *model {
 	}
 	slices.SortStableFunc(m.events, func(a, b replay.Event) int { return a.At.Compare(b.At) })
 	return m
-}
-
-// better reports whether an archive says more of a look's moment than the look.
-func better(a, l seen) bool {
-	switch {
-	case a.absent && l.absent:
-		return a.weight > l.weight
-	case a.absent:
-		return false
-	case l.absent:
-		return true
-	default:
-		return a.counted && !l.counted
-	}
 }
 
 func mergeSeen(a, b seen) seen {

@@ -60,7 +60,6 @@ func drawWorld(t *rapid.T) *world {
 		moments = append(moments, a.at)
 		w.archived = append(w.archived, a)
 	}
-	w.keepRowsApart()
 	return w
 }
 
@@ -112,15 +111,6 @@ func drawArchived(t *rapid.T) seen {
 		a.created = createds.Draw(t, "archived created")
 	}
 	return a
-}
-
-// keepRowsApart drops archives at moments where a live row holds the place: a moment has one row.
-func (w *world) keepRowsApart() {
-	taken := map[time.Time]bool{}
-	for _, r := range w.liveRows() {
-		taken[r.At] = true
-	}
-	w.archived = slices.DeleteFunc(w.archived, func(a seen) bool { return taken[a.at] })
 }
 
 // liveRows are the looks' readings as they are stored: what differs from the look before.
