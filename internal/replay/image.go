@@ -20,6 +20,10 @@ type Result struct {
 	Days   []Day
 	State  State
 
+	// Again are live readings that are not stored, of looks that read a text once more that an archive says was another meanwhile.
+	// An import stores them, as a look that comes after it would: the looks may be forgotten.
+	Again []Reading
+
 	// Dropped is the last moment of dropped months: rows, events and days up to it are trusted as they are stored. Events
 	// are presented whole, the trusted ones included.
 	Dropped time.Time

@@ -35,7 +35,12 @@ func (f *fold) passAbsent(end int) {
 // passSeen steps the first look, which reads what stands once more after what archives say, the one that believes a fall, and
 // the last.
 func (f *fold) passSeen(end int) {
-	f.step(f.liveAt(f.looks.moment(f.next), 0))
+	tag, created := f.s.Tag, f.s.CreatedRaw
+	first := f.liveAt(f.looks.moment(f.next), 0)
+	f.step(first)
+	if f.out.Row.Kind == 0 && (f.s.Tag != tag || f.s.CreatedRaw != created) {
+		f.res.Again = append(f.res.Again, Reading{At: first.At, Counted: first.Counted, Count: first.Count})
+	}
 	last := f.next
 	if f.live.Counted && !f.s.FallenAt.IsZero() {
 		if i := f.looks.search(last+1, f.s.FallenAt.Add(pulls.Doubt)); i < end {

@@ -107,3 +107,42 @@ func TestForgottenLooks(t *testing.T) {
 		}
 	}
 }
+
+// What looks read once more after archives that say otherwise stays known when the looks are forgotten.
+func TestForgottenLooksAfterArchives(t *testing.T) {
+	t.Parallel()
+	at := func(days int) time.Time { return start.AddDate(0, 0, days) }
+	for name, c := range map[string]struct{ first, says, later replay.Reading }{
+		"a tag":       {live(at(1), 5, "v1"), archived(at(2), 5, "v2"), archived(at(5), 6, "v1")},
+		"no tag":      {live(at(1), 5, ""), archived(at(2), 5, "v2"), archived(at(5), 6, "v1")},
+		"uncounted":   {replay.Reading{At: at(1), Tag: replay.Known("v1")}, archived(at(2), 5, "v2"), archived(at(5), 6, "v3")},
+		"when made":   {made(live(at(1), 5, "v1"), at(0)), made(archived(at(2), 5, "v1"), at(-9)), archived(at(5), 5, "")},
+		"all of them": {made(live(at(1), 5, "v1"), at(0)), made(archived(at(2), 7, "v2"), at(-9)), archived(at(5), 5, "")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &table{}
+			s.add(c.first)
+			s.add(c.says)
+			s.add(c.later)
+			all := looksAt(at(1), at(3), at(4), at(6), at(7))
+			s.settle(all)
+			for _, from := range []time.Time{at(2), at(4), at(5), at(7), at(8)} {
+				looks := &replay.Looks{From: from}
+				for l := range all.After(from) {
+					looks.Add(l)
+				}
+				left := &table{Stored: s.Stored}
+				left.Readings = slices.Clone(s.Readings)
+				if d := left.settle(looks); !d.Empty() {
+					t.Errorf("looks forgotten before %v: %+v", from, d)
+				}
+			}
+		})
+	}
+}
+
+func made(r replay.Reading, at time.Time) replay.Reading {
+	r.Created = replay.Known(at.Format(time.RFC3339))
+	return r
+}

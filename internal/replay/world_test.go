@@ -189,6 +189,9 @@ func (s *table) settle(looks *replay.Looks) replay.Difference {
 	})
 	s.Days = apply(s.Days, d.Days, func(a, b replay.Day) bool { return a.Day.Equal(b.Day) }, func(a, b replay.Day) int { return a.Day.Compare(b.Day) })
 	s.State = want.State
+	for _, r := range want.Again {
+		s.add(r)
+	}
 	return d
 }
 

@@ -67,6 +67,10 @@ func derive(d *derived, repo *repoFacts, zone *time.Location) rewrite {
 	}
 
 	id := d.image.ID
+	if len(d.archive) > 0 {
+		facts = append(facts, res.Again...)
+		slices.SortFunc(facts[kept:], func(a, b replay.Reading) int { return a.At.Compare(b.At) })
+	}
 	out.readings = compareReadings(id, d.stored, facts[kept:], res.Rows)
 	days := make([]imageDay, len(res.Days))
 	for i := range res.Days {
