@@ -20,6 +20,8 @@ CREATE TABLE syncer.images (
     created_at      timestamptz,
     update_time_raw text,
     updated_at      timestamptz,
+    update_read_at  timestamptz,
+    archived_updated_at timestamptz,
     updated_from    timestamptz,
     first_seen_at   timestamptz,
     absent_at       timestamptz,
@@ -47,9 +49,11 @@ COMMENT ON COLUMN syncer.images.generation IS '0 while no count was read, then 1
 COMMENT ON COLUMN syncer.images.latest_tag IS 'Last pushed tag, empty when the API names none; NULL when it is not known.';
 COMMENT ON COLUMN syncer.images.create_time_raw IS 'CreateTime as the API sent it last.';
 COMMENT ON COLUMN syncer.images.created_at IS 'The last CreateTime that could be understood.';
-COMMENT ON COLUMN syncer.images.update_time_raw IS 'UpdateTime as the API sent it last.';
-COMMENT ON COLUMN syncer.images.updated_at IS 'UpdateTime as far as it could be understood.';
-COMMENT ON COLUMN syncer.images.updated_from IS 'Moment of the archive that UpdateTime is out of; NULL when it is out of a look of a run.';
+COMMENT ON COLUMN syncer.images.update_time_raw IS 'UpdateTime as runs read it last.';
+COMMENT ON COLUMN syncer.images.updated_at IS 'UpdateTime as runs read it last, as far as it could be understood.';
+COMMENT ON COLUMN syncer.images.update_read_at IS 'Last look of a run that gave UpdateTime, only when that is not the last look that saw the image.';
+COMMENT ON COLUMN syncer.images.archived_updated_at IS 'UpdateTime out of an archive that is newer than that look, as far as it could be understood.';
+COMMENT ON COLUMN syncer.images.updated_from IS 'Moment of that archive; NULL when there is none, so that updated_at holds.';
 COMMENT ON COLUMN syncer.images.first_seen_at IS 'First look that saw the image; NULL while all there is are archives that say when it was not there.';
 COMMENT ON COLUMN syncer.images.absent_at IS 'Last complete look before that, which did not hold it; NULL when there was none. Of an image never seen, the last archived one.';
 COMMENT ON COLUMN syncer.images.last_seen_at IS 'Last look that saw the image, only when that is not the repo''s last_look_at.';

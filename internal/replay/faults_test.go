@@ -165,7 +165,7 @@ func TestUnknownIsNotEmpty(t *testing.T) {
 	})
 }
 
-// An archived UpdateTime counts when it is newer than the last live look that gave one.
+// An archived UpdateTime counts when it is newer than the last live look that gave one. It comes and goes without that of live looks.
 func TestUpdated(t *testing.T) {
 	t.Parallel()
 	updated := func(d int, text string) replay.Reading {
@@ -173,22 +173,45 @@ func TestUpdated(t *testing.T) {
 		r.Updated = replay.Known(text)
 		return r
 	}
+	third := time.Date(2025, 11, 3, 0, 0, 0, 0, time.UTC)
 	splits(t, looksAt(), nil, []replay.Reading{updated(3, "2025-11-03 00:00:00"), updated(1, "2025-11-01 00:00:00")}, func(t *testing.T, s *table) {
-		check(t, "updated", "2025-11-03 00:00:00", s.State.Updated.Raw)
+		check(t, "updated", third, s.State.Archived)
 	})
-	s := &table{}
+	s, looks := &table{}, looksAt()
 	var out replay.Outcome
-	replay.Step(&s.State, &replay.Observation{At: day(2), Counted: true, Count: 1, Tag: replay.Known("")}, &out)
-	s.add(out.Reading)
-	s.State.Updated.Raw = "live"
-	for _, r := range []struct {
-		reading replay.Reading
-		want    string
-	}{{updated(1, "2025-11-01 00:00:00"), "live"}, {updated(3, "2025-11-03 00:00:00"), "2025-11-03 00:00:00"}, {updated(2, "x"), "2025-11-03 00:00:00"}} {
-		s.add(r.reading)
-		s.settle(looksAt(day(2)))
-		check(t, "updated", r.want, s.State.Updated.Raw)
+	look := func(d int, text string) {
+		o := replay.Observation{At: day(d), Counted: true, Count: 1, Tag: replay.Known("")}
+		o.Updated.Raw = text
+		if replay.Step(&s.State, &o, &out); out.Fact {
+			s.add(out.Reading)
+		}
+		looks.Add(replay.Look{At: day(d), Weight: replay.WeightComplete})
 	}
+	says := func(what string, from int) {
+		t.Helper()
+		s.settle(looks)
+		var want, at time.Time
+		if from > 0 {
+			want, at = third, day(from)
+		}
+		check(t, what, []any{"live", want, at}, []any{s.State.Updated.Raw, s.State.Archived, s.State.UpdatedFrom})
+	}
+	look(2, "live")
+	says("a look", 0)
+	s.add(updated(1, "2025-11-01 00:00:00"))
+	says("an older archive", 0)
+	look(5, "")
+	says("a look that gives none", 0)
+	s.add(updated(3, "2025-11-03 00:00:00"))
+	says("an archive between the two", 3)
+	s.add(archived(day(3), 2, "")) // the higher count of that moment, which has none
+	says("the archive displaced", 0)
+	s.add(updated(6, "2025-11-03 00:00:00"))
+	says("a newer archive", 6)
+	look(7, "")
+	says("a later look that gives none", 6)
+	look(8, "live")
+	says("a look that gives one", 0)
 }
 
 // An archive adds nothing to the moment of a look of a run, whether the look has a row of its own or says what the row before said, and

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -102,4 +103,13 @@ func (f *fold) flags() LiveFlags {
 		flags |= LiveCreated
 	}
 	return flags
+}
+
+// compareEvents orders events by time and, at one moment, by kind, missing before deleted.
+func compareEvents(a, b Event) int {
+	return cmp.Or(a.At.Compare(b.At), cmp.Compare(eventOrder(a.Kind), eventOrder(b.Kind)))
+}
+
+func eventOrder(k EventKind) int {
+	return slices.Index([]EventKind{Missing, Deleted, Reappeared, TagPushed}, k)
 }

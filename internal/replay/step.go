@@ -9,7 +9,7 @@ import (
 )
 
 // Step is what one observation makes of the state. It reports whether anything must be written: out says what, and s holds
-// the new state. When it returns false, s has changed in LastSeen, LastCounted, or in an AbsentAt or Absence of an image
+// the new state. When it returns false, s has changed in LastSeen, LastCounted, UpdatedAt, or in an AbsentAt or Absence of an image
 // that was not seen, at most. The observation must be later than those before.
 func Step(s *State, o *Observation, out *Outcome) bool {
 	out.Fact, out.Row, out.Events, out.Updated = false, Row{}, out.Events[:0], false
@@ -80,16 +80,23 @@ func (s *State) seen(o *Observation, out *Outcome) {
 	s.LastSeen, s.Absence, s.MissingSince, s.DeletedAt = o.At, 0, time.Time{}, time.Time{}
 	s.tag(o, out)
 	if o.Updated.Raw != "" {
-		var from time.Time
-		if o.Archived {
-			from = o.At
-		}
-		out.Updated = s.Updated.Raw != o.Updated.Raw || s.UpdatedFrom != from
-		s.Updated, s.UpdatedFrom = micros(o.Updated), from
+		s.updated(o, out)
 	}
 	if o.Counted {
 		s.count(o, out)
 	}
+}
+
+// updated takes over the UpdateTime. That of live looks stays beside an archived one, which may be taken back.
+func (s *State) updated(o *Observation, out *Outcome) {
+	if o.Archived {
+		out.Updated = true
+		s.Archived, s.UpdatedFrom = micros(o.Updated).At, o.At
+		return
+	}
+	out.Updated = s.Updated.Raw != o.Updated.Raw || !s.UpdatedFrom.IsZero()
+	s.Updated, s.UpdatedAt = micros(o.Updated), o.At
+	s.Archived, s.UpdatedFrom = time.Time{}, time.Time{}
 }
 
 // tag takes over the tag. An archive without one says nothing; a live answer without one says that there is none.

@@ -162,14 +162,18 @@ func (f *fold) absenceBefore() int8 {
 	return int8(max(0, int32(sum)-f.looks.sum[n-1]))
 }
 
-// updated chooses between the UpdateTime of live looks, which only the state holds, and the last archived one.
+// updated takes over the UpdateTime of live looks, which only the state holds, and that of an archive that was dropped; one that is not
+// newer than the look does not count.
 func (f *fold) updated() {
 	past := &f.stored.State
-	live := past.UpdatedFrom.IsZero()
-	if past.Updated.Raw == "" || live && f.s.UpdatedFrom.After(f.liveSeen) || !live && !past.UpdatedFrom.After(f.s.UpdatedFrom) {
-		return
+	f.s.Updated, f.s.UpdatedAt = past.Updated, past.UpdatedAt
+	if !past.UpdatedAt.IsZero() && past.UpdatedAt.Equal(past.LastSeen) && !f.liveSeen.IsZero() && !f.liveSeen.Before(f.looks.From) {
+		f.s.UpdatedAt = f.liveSeen // the last look that saw the image, whatever the state says of when that was
 	}
-	if live || !past.UpdatedFrom.After(f.res.Dropped) {
-		f.s.Updated, f.s.UpdatedFrom = past.Updated, past.UpdatedFrom
+	if past.UpdatedFrom.After(f.s.UpdatedFrom) && !past.UpdatedFrom.After(f.res.Dropped) {
+		f.s.Archived, f.s.UpdatedFrom = past.Archived, past.UpdatedFrom
+	}
+	if !f.s.UpdatedFrom.After(f.s.UpdatedAt) {
+		f.s.Archived, f.s.UpdatedFrom = time.Time{}, time.Time{}
 	}
 }

@@ -1,5 +1,5 @@
 // Package replay derives everything that is said of one image from the facts that are stored of it: the looks at its repo
-// and the readings of the image, in the order of time. Live looks call Step, imports and verifications Image and Diff;
+// and the readings of the image, in the order of time. Live looks call Step, imports and verifications Image;
 // Image is a fold of Step. It has no clock and does no I/O.
 //
 // All times are UTC and whole microseconds, as the database keeps them; the zero time stands for NULL.
@@ -101,8 +101,10 @@ type State struct {
 
 	Tag         Text
 	CreatedRaw  string             // last non-empty CreateTime of a counted reading
-	Updated     registry.Timestamp // last UpdateTime; not derived from live readings, which do not keep it
-	UpdatedFrom time.Time          // archived moment Updated is of; zero: a live look's, or there is none
+	Updated     registry.Timestamp // last UpdateTime of live looks; not derived, as their readings do not keep it
+	UpdatedAt   time.Time          // last live look that gave it; zero: none did
+	Archived    time.Time          // last UpdateTime of archives, as far as it was understood, while it is newer than that look
+	UpdatedFrom time.Time          // archived moment it is of; zero: there is none
 
 	FirstSeen    time.Time
 	AbsentAt     time.Time // last look before FirstSeen that proves the image was not there yet
@@ -150,5 +152,5 @@ type Outcome struct {
 	Reading Reading // with Row, when the observation is a live one
 	Row     Row     // Row.Kind is 0 when the history has no row for the observation
 	Events  []Event
-	Updated bool // State.Updated has changed, which nothing else tells
+	Updated bool // an UpdateTime has changed, which nothing else tells
 }

@@ -44,7 +44,7 @@ func writeLooks(ctx context.Context, tx pgx.Tx, looks []*look, c *changes) error
 // briefColumns are the few columns that decide whether an image changed, enough to write a plain rise of its count. Settled is an
 // image of which the last look of a run read the count, and all else that the row says: no archive has changed it since.
 var briefColumns = fmt.Sprintf(`image_id, name, pull_count, latest_tag, CASE WHEN live & %[1]d <> 0 THEN create_time_raw ELSE '' END,
-    update_time_raw, generation, observed_at, last_pulled_at,
+    CASE WHEN update_read_at IS NULL THEN update_time_raw END, generation, observed_at, last_pulled_at,
     fallen_at IS NULL AND last_seen_at IS NULL AND last_counted_at IS NULL AND absence = 0 AND updated_from IS NULL AND live IN (%[2]d, %[3]d),
     first_seen_at IS NOT NULL AND (deleted_at IS NULL OR live & %[4]d = %[5]d)`, replay.LiveCreated,
 	settledLive|replay.LiveCreated, settledLive|replay.LiveNoCreated, replay.LiveRow|replay.LiveAbsent, replay.LiveRow)
@@ -133,10 +133,10 @@ func (cmp *comparison) brief(raw [][]byte) {
 	l.found[i] = true
 	img := &l.snap.Images[i]
 	switch settled := settledAs(raw, img); {
-	case settled && int64Of(raw[colCount]) == img.PullCount && sameText(raw[colUpdateRaw], img.Updated.Raw):
+	case settled && int64Of(raw[colCount]) == img.PullCount && string(raw[colUpdateRaw]) == img.Updated.Raw:
 		l.live++
 		l.liveSum = registry.AddCounts(l.liveSum, img.PullCount)
-	case settled && img.PullCount > int64Of(raw[colCount]):
+	case settled && img.PullCount > int64Of(raw[colCount]) && (img.Updated.Raw != "" || len(raw[colUpdateRaw]) == 0):
 		l.rise(cmp.c, raw, img)
 	default:
 		cmp.open = append(cmp.open, id)
@@ -177,9 +177,6 @@ func settledAs(raw [][]byte, img *registry.Image) bool {
 	return img.Counted && raw[colSettled][0] != 0 && string(raw[colTag]) == img.LatestTag && string(raw[colCreateRaw]) == img.Created.Raw
 }
 
-// sameText treats a reading that says nothing as no change.
-func sameText(raw []byte, now string) bool { return now == "" || string(raw) == now }
-
 // rise writes down that a settled count rose, which is what most changes are.
 func (l *look) rise(c *changes, raw [][]byte, img *registry.Image) {
 	count := int64Of(raw[colCount])
@@ -196,7 +193,7 @@ func (l *look) rise(c *changes, raw [][]byte, img *registry.Image) {
 	replay.Step(&before, &o, &l.out)
 	id := int64Of(raw[colID])
 	m := rise{image: id, count: img.PullCount, kind: int16(l.out.Row.Kind), at: l.at}
-	if !sameText(raw[colUpdateRaw], img.Updated.Raw) {
+	if string(raw[colUpdateRaw]) != img.Updated.Raw {
 		updated := stored(img.Updated)
 		m.updateRaw, m.updated = &updated.Raw, optional(updated.At)
 	}

@@ -58,7 +58,8 @@ func queueRises(b *pgx.Batch, list []rise) {
 UPDATE syncer.images t SET
     pull_count = u.pull_count, kind = u.kind, observed_at = u.at, last_pulled_at = u.at,
     update_time_raw = COALESCE(u.update_time_raw, t.update_time_raw),
-    updated_at = CASE WHEN u.update_time_raw IS NULL THEN t.updated_at ELSE u.updated_at END
+    updated_at = CASE WHEN u.update_time_raw IS NULL THEN t.updated_at ELSE u.updated_at END,
+    update_read_at = CASE WHEN u.update_time_raw IS NULL THEN t.update_read_at END
 FROM `+riseTable.unnest(1)+`
 WHERE `+riseTable.onKey(), riseTable.arrays(list)...)
 }

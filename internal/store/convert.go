@@ -19,6 +19,7 @@ func (m *image) state(lastLook time.Time) replay.State {
 		},
 		Tag: textOf(m.LatestTag), CreatedRaw: value(m.CreateTimeRaw),
 		Updated:     registry.Timestamp{Raw: value(m.UpdateTimeRaw), At: value(m.UpdatedAt)},
+		Archived:    value(m.ArchivedUpdatedAt),
 		UpdatedFrom: value(m.UpdatedFrom), FirstSeen: value(m.FirstSeenAt), AbsentAt: value(m.AbsentAt), LastSeen: lastLook,
 		LastPulled: value(m.LastPulledAt), Absence: int8(m.Absence), MissingSince: value(m.MissingSince), DeletedAt: value(m.DeletedAt),
 		Live: replay.LiveFlags(m.Live),
@@ -28,6 +29,12 @@ func (m *image) state(lastLook time.Time) replay.State {
 	}
 	if m.LastSeenAt != nil {
 		s.LastSeen = *m.LastSeenAt
+	}
+	switch {
+	case m.UpdateReadAt != nil:
+		s.UpdatedAt = *m.UpdateReadAt
+	case m.UpdateTimeRaw != nil:
+		s.UpdatedAt = s.LastSeen
 	}
 	switch {
 	case m.LastCountedAt != nil:
@@ -49,11 +56,15 @@ func (m *image) setState(s *replay.State, lastLook time.Time) {
 	}
 	m.FallenAt, m.Generation = optional(s.FallenAt), s.Generation
 	m.LatestTag, m.CreateTimeRaw, m.CreatedAt = nullText(s.Tag), optional(s.CreatedRaw), optional(s.Created)
-	m.UpdateTimeRaw, m.UpdatedAt, m.UpdatedFrom = optional(s.Updated.Raw), optional(s.Updated.At), optional(s.UpdatedFrom)
+	m.UpdateTimeRaw, m.UpdatedAt, m.UpdateReadAt = optional(s.Updated.Raw), optional(s.Updated.At), nil
+	m.ArchivedUpdatedAt, m.UpdatedFrom = optional(s.Archived), optional(s.UpdatedFrom)
 	m.FirstSeenAt, m.AbsentAt, m.LastPulledAt = optional(s.FirstSeen), optional(s.AbsentAt), optional(s.LastPulled)
 	m.LastSeenAt, m.LastCountedAt = nil, nil
 	if !s.LastSeen.Equal(lastLook) {
 		m.LastSeenAt = optional(s.LastSeen)
+	}
+	if s.Updated.Raw != "" && !s.UpdatedAt.Equal(s.LastSeen) {
+		m.UpdateReadAt = optional(s.UpdatedAt)
 	}
 	if s.Generation > 0 && !s.LastCounted.Equal(s.LastSeen) {
 		m.LastCountedAt = &s.LastCounted

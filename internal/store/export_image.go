@@ -126,14 +126,16 @@ func (x *exporter) absences(from time.Time, later []reading, name string) {
 func (x *exporter) present(d *derived, rows []reading, read exportLine) {
 	m := &d.image
 	s := m.state(x.facts.lastLook)
+	updated := ""
+	if s.UpdatedFrom.IsZero() { // else it is in a line of its own
+		updated = s.Updated.Raw
+	}
 	given := func(r reading) bool { return r.Archived && r.ObservedAt.Equal(s.LastCounted) }
 	switch {
 	case x.facts.looks.Has(s.LastCounted) || !slices.ContainsFunc(rows, given):
-		x.write(exportLine{
-			at: s.LastCounted, image: m.Name, count: &s.Count, tag: s.Tag.Text, created: s.CreatedRaw, updated: s.Updated.Raw,
-		})
+		x.write(exportLine{at: s.LastCounted, image: m.Name, count: &s.Count, tag: s.Tag.Text, created: s.CreatedRaw, updated: updated})
 	case read.count != nil && s.UpdatedFrom.IsZero():
-		read.updated = s.Updated.Raw
+		read.updated = updated
 		x.write(read)
 	}
 }

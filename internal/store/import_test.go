@@ -106,7 +106,7 @@ UNION ALL
 SELECT concat_ws('|', 'image day', i.name, d.day, 'pulls', d.pulls, 'count', d.pull_count, d.resets) FROM syncer.image_days d JOIN i USING (image_id)
 UNION ALL
 SELECT concat_ws('|', 'image', i.name, i.pull_count, i.kind, 'believed', i.believed, i.fallen_at, i.lowest, i.observed_at, i.generation, 'tag', i.latest_tag,
-                 'create', i.create_time_raw, i.created_at, 'update', i.update_time_raw, i.updated_at, 'first', i.first_seen_at, i.absent_at,
+                 'create', i.create_time_raw, i.created_at, 'update', i.update_time_raw, i.updated_at, i.update_read_at, i.archived_updated_at, i.updated_from, 'first', i.first_seen_at, i.absent_at,
                  'seen', COALESCE(i.last_seen_at, r.last_look_at), 'counted', COALESCE(i.last_counted_at, i.last_seen_at, r.last_look_at),
                  'pulled', i.last_pulled_at, 'absence', i.absence, i.missing_since, i.deleted_at)
 FROM i JOIN r USING (repo_id)

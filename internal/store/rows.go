@@ -8,31 +8,33 @@ import (
 
 // image is a row of syncer.images: the state of an image. Pointers are NULL-able columns.
 type image struct {
-	ID            int64
-	RepoID        int64
-	Name          string
-	PullCount     *int64
-	Kind          *int16
-	ObservedAt    *time.Time
-	Believed      *int64
-	FallenAt      *time.Time
-	Lowest        *int64
-	Generation    int32
-	LatestTag     *string
-	CreateTimeRaw *string
-	CreatedAt     *time.Time
-	UpdateTimeRaw *string
-	UpdatedAt     *time.Time
-	UpdatedFrom   *time.Time
-	FirstSeenAt   *time.Time
-	AbsentAt      *time.Time
-	LastSeenAt    *time.Time
-	LastCountedAt *time.Time
-	LastPulledAt  *time.Time
-	Absence       int16
-	MissingSince  *time.Time
-	DeletedAt     *time.Time
-	Live          int16
+	ID                int64
+	RepoID            int64
+	Name              string
+	PullCount         *int64
+	Kind              *int16
+	ObservedAt        *time.Time
+	Believed          *int64
+	FallenAt          *time.Time
+	Lowest            *int64
+	Generation        int32
+	LatestTag         *string
+	CreateTimeRaw     *string
+	CreatedAt         *time.Time
+	UpdateTimeRaw     *string
+	UpdatedAt         *time.Time
+	UpdateReadAt      *time.Time
+	ArchivedUpdatedAt *time.Time
+	UpdatedFrom       *time.Time
+	FirstSeenAt       *time.Time
+	AbsentAt          *time.Time
+	LastSeenAt        *time.Time
+	LastCountedAt     *time.Time
+	LastPulledAt      *time.Time
+	Absence           int16
+	MissingSince      *time.Time
+	DeletedAt         *time.Time
+	Live              int16
 }
 
 var imageTable = &table[image]{"images", 1, []column[image]{
@@ -51,6 +53,8 @@ var imageTable = &table[image]{"images", 1, []column[image]{
 	col("created_at", "timestamptz", func(m *image) **time.Time { return &m.CreatedAt }),
 	col("update_time_raw", "text", func(m *image) **string { return &m.UpdateTimeRaw }),
 	col("updated_at", "timestamptz", func(m *image) **time.Time { return &m.UpdatedAt }),
+	col("update_read_at", "timestamptz", func(m *image) **time.Time { return &m.UpdateReadAt }),
+	col("archived_updated_at", "timestamptz", func(m *image) **time.Time { return &m.ArchivedUpdatedAt }),
 	col("updated_from", "timestamptz", func(m *image) **time.Time { return &m.UpdatedFrom }),
 	col("first_seen_at", "timestamptz", func(m *image) **time.Time { return &m.FirstSeenAt }),
 	col("absent_at", "timestamptz", func(m *image) **time.Time { return &m.AbsentAt }),

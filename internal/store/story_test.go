@@ -217,7 +217,8 @@ func (t *teller) read(name string, at time.Time) (registry.Image, bool) {
 	case 6:
 		img.LatestTag = t.pick("", "v1", "v2", "v3")
 	}
-	if t.updates {
+	img.Updated = registry.Timestamp{}
+	if t.updates && t.IntN(4) > 0 {
 		img.Updated.At = at.Add(-time.Duration(t.IntN(9)) * time.Hour).Truncate(time.Second)
 		img.Updated.Raw = img.Updated.At.Format(time.RFC3339)
 	}
@@ -286,8 +287,7 @@ func (t *teller) observe(img *registry.Image, at time.Time) {
 	if t.IntN(2) == 0 {
 		img.Created.Raw = t.pick("soon", at.Add(-100*time.Hour).Format(time.RFC3339), at.Add(-5*time.Hour).Format(time.RFC3339))
 	}
-	// Of an image's row the last UpdateTime alone is kept: what runs said is lost when an archive displaces it, and is taken back itself.
-	if t.IntN(2) == 0 && !t.updates {
+	if t.IntN(2) == 0 {
 		img.Updated.Raw = at.Add(-time.Duration(t.IntN(9)) * time.Hour).Format(time.RFC3339)
 	}
 	if len(t.told) > 0 && t.IntN(2) == 0 {

@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -96,15 +95,6 @@ func diff[T any](stored, want []T, order func(a, b *T) int, same func(a, b *T) b
 	return changes
 }
 
-// compareEvents orders events by time and, at one moment, by kind, missing before deleted.
-func compareEvents(a, b Event) int {
-	return cmp.Or(a.At.Compare(b.At), cmp.Compare(eventOrder(a.Kind), eventOrder(b.Kind)))
-}
-
-func eventOrder(k EventKind) int {
-	return slices.Index([]EventKind{Missing, Deleted, Reappeared, TagPushed}, k)
-}
-
 // diffState names the columns that differ.
 func diffState(stored, want *State) []Field {
 	if *stored == *want {
@@ -127,7 +117,9 @@ func diffState(stored, want *State) []Field {
 	field("create_time", stored.CreatedRaw == want.CreatedRaw, stored.CreatedRaw, want.CreatedRaw)
 	field("update_time", stored.Updated.Raw == want.Updated.Raw, stored.Updated.Raw, want.Updated.Raw)
 	moment("updated_at", stored.Updated.At, want.Updated.At)
-	moment("update_read_at", stored.UpdatedFrom, want.UpdatedFrom)
+	moment("update_read_at", stored.UpdatedAt, want.UpdatedAt)
+	moment("archived_updated_at", stored.Archived, want.Archived)
+	moment("updated_from", stored.UpdatedFrom, want.UpdatedFrom)
 	moment("first_seen_at", stored.FirstSeen, want.FirstSeen)
 	moment("absent_at", stored.AbsentAt, want.AbsentAt)
 	moment("last_seen_at", stored.LastSeen, want.LastSeen)
