@@ -142,6 +142,46 @@ func TestForgottenLooksAfterArchives(t *testing.T) {
 	}
 }
 
+// What was absent before the looks that are kept is no more so than what is known since tells.
+func TestForgottenAbsence(t *testing.T) {
+	t.Parallel()
+	at := func(days int) time.Time { return start.AddDate(0, 0, days) }
+	gone := func(days int) replay.Reading { return replay.Reading{At: at(days), Absent: true} }
+	claim := replay.Reading{At: at(5), Archived: true, Absent: true, Weight: 1}
+	for name, c := range map[string]struct {
+		readings []replay.Reading
+		weights  []int8 // of looks at days 1, 2 and so on
+	}{
+		"an archive, then seen":      {[]replay.Reading{live(at(1), 5, "v1"), claim, live(at(6), 6, "v1")}, []int8{2, 2, 2, 2, 0, 2}},
+		"an archive, then missing":   {[]replay.Reading{live(at(1), 5, "v1"), gone(3), claim, live(at(8), 6, "v1")}, []int8{2, 2, 1, 0, 0, 0, 2, 2}},
+		"missing by both, then seen": {[]replay.Reading{live(at(1), 5, "v1"), gone(3), live(at(6), 6, "v1")}, []int8{2, 2, 1, 0, 1, 2}},
+		"missing, not seen again":    {[]replay.Reading{live(at(1), 5, "v1"), gone(3)}, []int8{2, 2, 1, 0, 1, 0}},
+		"deleted by both":            {[]replay.Reading{live(at(1), 5, "v1"), gone(3), live(at(7), 6, "v1")}, []int8{2, 2, 1, 1, 1, 1, 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all, looks := &replay.Looks{}, &replay.Looks{From: at(4)}
+			for i, w := range c.weights {
+				if i+1 == 5 && slices.Contains(c.readings, claim) {
+					continue // the archive has that moment
+				}
+				all.Add(replay.Look{At: at(i + 1), Weight: w})
+				if i+1 >= 4 {
+					looks.Add(replay.Look{At: at(i + 1), Weight: w})
+				}
+			}
+			s := &table{}
+			for _, r := range c.readings {
+				s.add(r)
+			}
+			s.settle(all)
+			if d := s.settle(looks); !d.Empty() {
+				t.Errorf("%+v", d)
+			}
+		})
+	}
+}
+
 func made(r replay.Reading, at time.Time) replay.Reading {
 	r.Created = replay.Known(at.Format(time.RFC3339))
 	return r

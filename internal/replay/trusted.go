@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"math"
 	"time"
 
 	"syncer/internal/pulls"
@@ -139,27 +140,37 @@ func (f *fold) known(at time.Time) {
 	}
 }
 
-// absenceBefore is the evidence that unknown looks must have left of an image's absence for known ones to have made of it what is
-// stored.
+// absenceBefore is the least evidence that unknown looks must have left of an image's absence for what is known since to have made of
+// it what is stored, until it was seen again.
 func (f *fold) absenceBefore() int8 {
-	n, sum := f.looks.Len(), int8(deletedAt)
-	if f.stored.State.LastSeen.Before(f.looks.From) {
-		sum = f.stored.State.Absence
+	least := int32(0)
+	if past := &f.stored.State; past.LastSeen.Before(f.looks.From) {
+		least = max(least, int32(past.Absence)-f.evidence(time.UnixMicro(math.MaxInt64-1)))
 	}
 	for _, e := range f.stored.Events {
-		if e.At.Before(f.looks.From) || e.Kind == TagPushed || e.Kind == Missing {
-			continue
+		switch {
+		case e.At.Before(f.looks.From) || e.Kind == TagPushed:
+		case e.Kind == Reappeared:
+			return int8(least)
+		case e.Kind == Missing:
+			least = max(least, missingAt-f.evidence(e.At))
+		case e.Kind == Deleted:
+			least = max(least, deletedAt-f.evidence(e.At))
 		}
-		if e.Kind == Reappeared {
-			return 0
+	}
+	return int8(least)
+}
+
+// evidence sums what known looks, and archives of the same time, say of absence up to and with a moment.
+func (f *fold) evidence(at time.Time) int32 {
+	sum := before(f.looks.sum, f.looks.search(0, at.Add(time.Microsecond)))
+	for i := range f.stored.Readings {
+		r := &f.stored.Readings[i]
+		if r.Archived && r.Absent && !r.At.Before(f.looks.From) && !r.At.After(at) && !f.looks.Has(r.At) {
+			sum += int32(r.Weight)
 		}
-		n, sum = f.looks.search(0, e.At)+1, deletedAt
-		break
 	}
-	if n = min(n, f.looks.Len()); n == 0 {
-		return sum
-	}
-	return int8(max(0, int32(sum)-f.looks.sum[n-1]))
+	return sum
 }
 
 // updated takes over the UpdateTime of live looks, which only the state holds, and that of an archive that was dropped; one that is not
