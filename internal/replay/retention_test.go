@@ -152,7 +152,7 @@ func TestForgottenAbsence(t *testing.T) {
 		readings []replay.Reading
 		weights  []int8 // of looks at days 1, 2 and so on
 	}{
-		"an archive, then seen":      {[]replay.Reading{live(at(1), 5, "v1"), claim, live(at(6), 6, "v1")}, []int8{2, 2, 2, 2, 0, 2}},
+		"an archive, then seen":      {[]replay.Reading{live(at(1), 5, "v1"), claim, live(at(6), 6, "v1")}, []int8{2, 2, 2, 0, 0, 2}},
 		"an archive, then missing":   {[]replay.Reading{live(at(1), 5, "v1"), gone(3), claim, live(at(8), 6, "v1")}, []int8{2, 2, 1, 0, 0, 0, 2, 2}},
 		"missing by both, then seen": {[]replay.Reading{live(at(1), 5, "v1"), gone(3), live(at(6), 6, "v1")}, []int8{2, 2, 1, 0, 1, 2}},
 		"missing, not seen again":    {[]replay.Reading{live(at(1), 5, "v1"), gone(3)}, []int8{2, 2, 1, 0, 1, 0}},
