@@ -60,7 +60,7 @@ func TestRetentionOfStories(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	seeds, _ := worldsAsked(t, 10, 1)
-	seeds = append(seeds, 57) // a look reads a tag once more after an archive, and is forgotten
+	seeds = append(seeds, 57, 90, 101) // a tag read once more after an archive, the same before an absence, and an archived absence
 	april := time.Date(2031, 4, 1, 0, 0, 0, 0, time.UTC)
 	kept := map[string]string{
 		"history": modelDumps["history"] + " AND observed_at >= '2031-04-01Z'", "days": modelDumps["days"],

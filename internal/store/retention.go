@@ -130,11 +130,12 @@ ON CONFLICT (one_row) DO UPDATE SET %[1]s = GREATEST(r.%[1]s, EXCLUDED.%[1]s)`, 
 }
 
 // lastReadings are those of a table's readings from which everything later is derived: of each image the last row of the history that
-// is not in doubt and all after it; and, up to that row, the last that says how runs read it, and the last of runs and of archives that
+// is not in doubt and all after it; and, up to that row, the last that says how runs read it, the last at which runs saw it, and the last of runs and of archives that
 // has a tag, and that has each CreateTime.
 const lastReadings = `
 SELECT * FROM (
     SELECT *, max(observed_at) FILTER (WHERE NOT archived) OVER i AS live_at,
+           max(observed_at) FILTER (WHERE NOT archived AND absent IS NULL) OVER i AS sight_at,
            max(observed_at) FILTER (WHERE latest_tag IS NOT NULL) OVER a AS tag_at,
            max(observed_at) FILTER (WHERE latest_tag <> '') OVER a AS named_at,
            max(observed_at) FILTER (WHERE create_time IS NOT NULL AND pull_count IS NOT NULL) OVER c AS create_at
@@ -143,7 +144,7 @@ SELECT * FROM (
           FROM %s) s
     WINDOW i AS (PARTITION BY image_id, later), a AS (PARTITION BY image_id, later, archived), c AS (PARTITION BY image_id, later, archived, create_time)
 ) w
-WHERE unsettled OR observed_at IN (live_at, tag_at, named_at, create_at)`
+WHERE unsettled OR observed_at IN (live_at, sight_at, tag_at, named_at, create_at)`
 
 // dropMonth drops one month once the roll-up covers it.
 func dropMonth(ctx context.Context, tx pgx.Tx, month time.Time) (Dropped, error) {
