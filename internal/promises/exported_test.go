@@ -23,10 +23,6 @@ var unused = map[string]string{
 	"syncer/internal/console.Shorten":       "the rule for what does not fit a column has a test of its own",
 	"syncer/internal/fakeapi.Drift":         "the ready hook for tests of a list that moves",
 	"syncer/internal/localpg.ErrNoServer":   "tests of pgtest ask for it",
-	"syncer/internal/replay.Change":         "see Diff",
-	"syncer/internal/replay.Diff":           "the tests of replay compare with it what is stored and what is derived",
-	"syncer/internal/replay.Difference":     "see Diff",
-	"syncer/internal/replay.Field":          "see Diff",
 	"syncer/internal/report.Names":          "the tests make every report",
 	"syncer/internal/schedule.TimeoutError": "the cause of a context that a run is handed",
 }
