@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -217,6 +218,38 @@ func TestProjectRefusalReachesOneProject(t *testing.T) {
 	}
 	if _, err := s.Read(t.Context(), repos[0]); err != nil {
 		t.Error(err)
+	}
+}
+
+// What one refusal of a project was found to mean serves all who met it at the same time.
+func TestProjectRefusalIsJudgedOnce(t *testing.T) {
+	t.Parallel()
+	const readers, repos = 6, 30
+	world := fakeapi.NewWorld()
+	var names []string
+	for i := range repos {
+		names = append(names, fmt.Sprintf("repo-%02d", i))
+		world.Fill(names[i], 1)
+	}
+	var all, meet sync.WaitGroup
+	meet.Add(readers)
+	srv := serve(t, world, fakeapi.Faults(fakeapi.Rule{Do: faults.RetCode(299, "IAM permission error")}), fakeapi.Before(func(q fakeapi.Request) {
+		if q.N <= readers {
+			meet.Done()
+			meet.Wait()
+		}
+	}))
+	s := source(t, srv, func(o *Options) { o.Projects, o.Concurrency = []Project{{Repos: names}}, readers })
+	for _, name := range names[:readers] {
+		all.Go(func() {
+			if _, err := s.Read(t.Context(), repo(name)); !errors.Is(err, registry.ErrProjectRefused) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+	all.Wait()
+	if n := srv.Stats().Requests; n > readers+anyWitnesses {
+		t.Errorf("%d requests, want at most one a reader and %d witnesses", n, anyWitnesses)
 	}
 }
 

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -89,13 +90,17 @@ func (h *health) retry() bool {
 	return true
 }
 
-// known reports whether a failure needs no judgement any more: the source was stopped, or another call succeeded since so many had.
-// In that case the failure is the repo's own, and the retries it took are given back: however many repos cannot be read, those
+// known reports whether a failure needs no judgement any more: the source was stopped, or the project, or another call succeeded since so
+// many had. In that case the failure is the repo's own, and the retries it took are given back: however many repos cannot be read, those
 // that can keep theirs. A list of repos that fails by itself is not asked for again in this round.
 func (h *health) known(r request, f *failure, successes int64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if f.stops = h.stopped != nil; f.stops {
+		return true
+	}
+	if f.class == classProject && errors.Is(h.places[place{r.project, r.action}], registry.ErrProjectRefused) {
+		f.reach = registry.ErrProjectRefused
 		return true
 	}
 	if h.successes == successes {
