@@ -40,7 +40,7 @@ BEGIN
       AND i.deleted_at IS NULL
       AND i.missing_since IS NULL
       -- An image whose count could not be read of late was not looked at in the sense of this question.
-      AND COALESCE(i.last_counted_at, l.last_look_at) >= (today - 1)::timestamp AT TIME ZONE 'UTC'
+      AND COALESCE(i.last_counted_at, i.last_seen_at, l.last_look_at) >= (today - 1)::timestamp AT TIME ZONE 'UTC'
       AND i.pull_count IS NOT NULL
     ORDER BY COALESCE(i.last_pulled_at, i.first_seen_at), i.image_id;
 END

@@ -42,7 +42,7 @@ func carried() map[string]string {
 	queries := map[string]string{}
 	maps.Copy(queries, modelDumps)
 	queries["repos"] = "SELECT repo, images, pull_count, first_seen_at FROM reporting.repos WHERE source = $1" // no run has looked at a copy
-	for _, what := range []string{"as of", "by day", "by day elsewhere", "by repo and day", "top"} {
+	for _, what := range []string{"as of", "by day", "by day elsewhere", "by repo and day", "top", "stale", "movers"} {
 		queries[what] = otherDumps[what]
 	}
 	return queries
